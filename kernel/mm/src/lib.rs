@@ -1,0 +1,15 @@
+//! An address space with Linux's semantics: the tree of mappings, ARMv8 page tables, and `mremap` in full.
+//!
+//! The crate is `no_std`, holds no assembly and knows no board: what it needs of a machine it asks for through the four
+//! traits of [`machine`]. It builds and tests on any host, where a fake machine stands in.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod addr;
+mod errno;
+
+pub use addr::{PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
+pub use errno::Errno;

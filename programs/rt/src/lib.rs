@@ -1,0 +1,2 @@
+//! What every EL0 program of the project starts with: entry, raw system calls, printing.
+#![no_std]
