@@ -1,0 +1,258 @@
+//! [`AddressSpace`], the one door that system calls and the fault handler come through.
+//!
+//! Every call takes the raw numbers of the system call, makes Linux's checks in Linux's order, and answers as Linux
+//! answers. The caller holds the address space's lock throughout, and copies nothing from or to the program under it.
+#![deny(unsafe_code)]
+
+mod limits;
+
+use crate::fault::{Access, FaultError};
+use crate::machine::Machine;
+use crate::object::Object;
+use crate::{Errno, PageRange, PhysAddr, VirtAddr};
+pub use limits::{DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, RLIM_INFINITY};
+
+/// What a new mapping shows.
+#[derive(Clone)]
+pub enum Backing<M: Machine> {
+    /// Memory that begins as zero (`MAP_ANONYMOUS`).
+    Anonymous,
+    /// A file that the program has opened.
+    Object {
+        /// The file's contents.
+        object: Object<M>,
+        /// Where in the file the mapping begins, in bytes. arm64's `mmap` refuses one that is not page-aligned with
+        /// `EINVAL` before it looks at the file descriptor; so must the caller.
+        offset: u64,
+        /// Whether the file was opened for writing, without which `MAP_SHARED` cannot be writable.
+        writable: bool,
+    },
+}
+
+/// The arguments of `mmap(2)`, as the program gave them.
+#[derive(Clone)]
+pub struct MapRequest<M: Machine> {
+    /// A hint, or with `MAP_FIXED` the address; never untagged (arm64's tagged-address ABI).
+    pub addr: u64,
+    /// In bytes; rounded up to pages.
+    pub len: u64,
+    /// `PROT_*`.
+    pub prot: u64,
+    /// `MAP_*`.
+    pub flags: u64,
+    /// The file, or none.
+    pub backing: Backing<M>,
+}
+
+/// One mapping, as a line of `/proc/PID/maps` shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping<'a> {
+    /// The pages.
+    pub range: PageRange,
+    /// `r`
+    pub read: bool,
+    /// `w`
+    pub write: bool,
+    /// `x`
+    pub execute: bool,
+    /// `s` instead of `p`.
+    pub shared: bool,
+    /// Where in the file the mapping begins, in bytes; zero for anonymous memory.
+    pub offset: u64,
+    /// The file's device, major and minor number; zero for anonymous memory.
+    pub device: (u32, u32),
+    /// The file's inode number; zero for anonymous memory.
+    pub inode: u64,
+    /// The file's path, `[heap]`, `[stack]`, `[vdso]`, or empty.
+    pub name: &'a str,
+}
+
+/// How much of everything an address space holds; all in pages, but for the number of mappings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Mappings.
+    pub mappings: u64,
+    /// Pages of all mappings (`VmSize`).
+    pub total: u64,
+    /// Pages of private writable mappings (`VmData`).
+    pub data: u64,
+    /// Pages of executable, not writable mappings (`VmExe` and `VmLib`).
+    pub exec: u64,
+    /// Pages of stacks (`VmStk`).
+    pub stack: u64,
+    /// Pages of locked mappings (`VmLck`).
+    pub locked: u64,
+    /// Pages that count towards the commit limit.
+    pub accounted: u64,
+}
+
+/// A program's address space: its mappings, and the page tables that make them so.
+pub struct AddressSpace<M: Machine> {
+    machine: M,
+    limits: Limits,
+    layout: Layout,
+    usage: Usage,
+}
+
+impl<M: Machine> AddressSpace<M> {
+    /// Makes an empty address space with `asid` as its address space identifier.
+    ///
+    /// # Errors
+    /// `ENOMEM` where there is no frame for the top table.
+    pub fn new(machine: M, asid: u16, limits: Limits, layout: Layout) -> Result<Self, Errno> {
+        let _ = asid;
+        Ok(Self { machine, limits, layout, usage: Usage::default() })
+    }
+
+    /// The top table, for `TTBR0_EL1`.
+    pub fn root(&self) -> PhysAddr {
+        PhysAddr::new(0)
+    }
+
+    /// The address space identifier that the tables' entries are cached under.
+    pub fn asid(&self) -> u16 {
+        0
+    }
+
+    /// The machine that the address space takes its memory from.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The limits in force, to change them (`setrlimit`, `capset`).
+    pub fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// Where the kernel places mappings; the program loader sets the heap and the stack.
+    pub fn layout_mut(&mut self) -> &mut Layout {
+        &mut self.layout
+    }
+
+    /// How much of everything there is.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// `mmap(2)`: makes a mapping and answers its address.
+    ///
+    /// # Errors
+    /// Linux's, see [`MapRequest`].
+    pub fn mmap(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
+        let _ = request;
+        Err(Errno::ENOSYS)
+    }
+
+    /// Maps all of `object` as Linux maps the vdso: private, never grown, split nor made writable by a program. A zero
+    /// `addr` leaves the place to the kernel; another one is a hint.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn map_special(&mut self, addr: u64, object: Object<M>, prot: u64) -> Result<VirtAddr, Errno> {
+        let _ = (addr, object, prot);
+        Err(Errno::ENOSYS)
+    }
+
+    /// Maps the first stack of a program: `len` bytes that end at `top`, readable and writable, growing downwards at a
+    /// fault as far as [`Limits::stack`] allows; `/proc/PID/maps` calls it `[stack]`.
+    ///
+    /// # Errors
+    /// `ENOMEM` where the range is not free or there is no memory.
+    pub fn map_stack(&mut self, top: u64, len: u64) -> Result<(), Errno> {
+        let _ = (top, len);
+        Err(Errno::ENOSYS)
+    }
+
+    /// `munmap(2)`: removes whatever is mapped in the range.
+    ///
+    /// # Errors
+    /// `EINVAL` for a range that is empty, not page-aligned or not below the end; `ENOMEM` where a mapping would be
+    /// split and there are [`Limits::max_map_count`] already, or no memory is left.
+    pub fn munmap(&mut self, addr: u64, len: u64) -> Result<(), Errno> {
+        let _ = (addr, len);
+        Err(Errno::ENOSYS)
+    }
+
+    /// `mprotect(2)`.
+    ///
+    /// # Errors
+    /// Linux's.
+    pub fn mprotect(&mut self, addr: u64, len: u64, prot: u64) -> Result<(), Errno> {
+        let _ = (addr, len, prot);
+        Err(Errno::ENOSYS)
+    }
+
+    /// `mremap(2)`: resizes, moves or duplicates mappings and answers the new address.
+    ///
+    /// # Errors
+    /// Linux's.
+    pub fn mremap(&mut self, old: u64, old_len: u64, new_len: u64, flags: u64, new: u64) -> Result<VirtAddr, Errno> {
+        let _ = (old, old_len, new_len, flags, new);
+        Err(Errno::ENOSYS)
+    }
+
+    /// `madvise(2)`.
+    ///
+    /// # Errors
+    /// Linux's; `EINVAL` for advice that this kernel does not know.
+    pub fn madvise(&mut self, addr: u64, len: u64, advice: u64) -> Result<(), Errno> {
+        let _ = (addr, len, advice);
+        Err(Errno::ENOSYS)
+    }
+
+    /// The checks of `mincore(2)` on its range; answers the number of pages, each of which is a byte of the answer.
+    ///
+    /// # Errors
+    /// `EINVAL` for an address that is not page-aligned, `ENOMEM` for a range beyond the end.
+    pub fn mincore_pages(&self, addr: u64, len: u64) -> Result<u64, Errno> {
+        let _ = (addr, len);
+        Err(Errno::ENOSYS)
+    }
+
+    /// Residency of the pages from `addr`, one byte each, 1 for a resident page: a stretch of the answer of `mincore(2)`.
+    /// The caller copies it to the program without the lock, and asks for the next stretch.
+    ///
+    /// # Errors
+    /// `ENOMEM` where a page is not mapped.
+    pub fn mincore(&self, addr: u64, answer: &mut [u8]) -> Result<(), Errno> {
+        let _ = (addr, answer);
+        Err(Errno::ENOSYS)
+    }
+
+    /// `brk(2)`: sets the end of the heap and answers it; the old end where `end` cannot be had.
+    pub fn brk(&mut self, end: u64) -> u64 {
+        let _ = end;
+        0
+    }
+
+    /// Makes good an access that the tables do not allow: brings in the page, copies it, or says which signal is due.
+    ///
+    /// # Errors
+    /// See [`FaultError`].
+    pub fn fault(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
+        let _ = (addr, access);
+        Err(FaultError::MapError)
+    }
+
+    /// Forgets the pages of `object` that lie past its end, after [`Object::set_len`] made it shorter. Each address
+    /// space that may map the object is told.
+    pub fn object_shrunk(&mut self, object: &Object<M>) {
+        let _ = object;
+    }
+
+    /// The mappings, lowest first.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping<'_>> {
+        self.mappings_from(0)
+    }
+
+    /// The mappings that end after `addr`, lowest first, so that a long list can be read piece by piece.
+    pub fn mappings_from(&self, addr: u64) -> impl Iterator<Item = Mapping<'_>> {
+        let _ = addr;
+        core::iter::empty()
+    }
+}
