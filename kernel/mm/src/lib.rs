@@ -10,6 +10,7 @@ extern crate std;
 
 mod addr;
 mod errno;
+pub mod machine;
 
 pub use addr::{PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
 pub use errno::Errno;

@@ -1,0 +1,291 @@
+//! What the crate asks of a machine: frames, a view of physical memory, page-sized work, and the TLB.
+//!
+//! The kernel implements the four traits on one zero-size type, by its frame allocator, its linear map and a few lines of
+//! assembly; on the host a fake stands in, which logs and checks what a real machine would do silently.
+//! Nothing here takes a lock for its caller: an address space is edited under its own lock, and the traits take `&self`
+//! because several address spaces share one machine.
+
+use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr, VirtAddr};
+use bitflags::bitflags;
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
+
+/// Everything a machine offers; implemented for whatever has the four parts and can be handed on by `clone`.
+pub trait Machine: Frames + PhysMap + Pages + Tlb + Clone {}
+
+impl<T: Frames + PhysMap + Pages + Tlb + Clone> Machine for T {}
+
+/// The size in bytes of a [`Block`]: what one entry of a PMD maps, 2 MiB.
+pub const BLOCK_SIZE: u64 = 512 * PAGE_SIZE;
+
+/// One 4 KiB frame that has exactly one owner: whoever holds the value.
+///
+/// While it is held nothing translates to the frame, so its bytes may be written without asking. It stops being a `Frame`
+/// by [`Frame::into_raw`], when it goes into a table or an object; dropping it otherwise leaks the memory.
+#[must_use = "a frame that is dropped is lost: give it back or map it"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame(PhysAddr);
+
+/// A naturally aligned 2 MiB block of 512 frames that has exactly one owner; otherwise as [`Frame`].
+#[must_use = "a block that is dropped is lost: give it back or map it"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block(PhysAddr);
+
+macro_rules! owned_memory {
+    ($name:ident, $size:expr, $what:literal) => {
+        impl $name {
+            /// Takes ownership of the memory at `address`.
+            ///
+            /// # Safety
+            #[doc = concat!("`address` is that of a ", $what, " which [`Frames`] handed out and which has no other owner: no")]
+            /// descriptor translates to it, no reference counted in its [`Frames::word`] is left, and no TLB remembers it.
+            pub const unsafe fn from_raw(address: PhysAddr) -> Self {
+                debug_assert!(address.is_aligned($size));
+                Self(address)
+            }
+
+            /// The physical address; the ownership stays here.
+            pub const fn address(&self) -> PhysAddr {
+                self.0
+            }
+
+            /// Gives the ownership up to whoever keeps the address: a descriptor, an object, a list.
+            pub const fn into_raw(self) -> PhysAddr {
+                self.0
+            }
+        }
+    };
+}
+
+owned_memory!(Frame, PAGE_SIZE, "frame");
+owned_memory!(Block, BLOCK_SIZE, "block");
+
+impl Block {
+    /// The 512 frames of the block, in ascending order: a block may be given back frame by frame.
+    pub fn into_frames(self) -> impl Iterator<Item = Frame> {
+        (0..BLOCK_SIZE >> PAGE_SHIFT).map(move |index| Frame(self.0 + (index << PAGE_SHIFT)))
+    }
+}
+
+/// Physical memory, taken and given back.
+///
+/// # Safety
+/// Memory that is handed out is RAM, is aligned to its size, and overlaps nothing else that is in use: no other frame or
+/// block handed out and not yet given back, no part of the kernel.
+pub unsafe trait Frames {
+    /// Takes a frame; `None` when there is none. Its contents and its word are unspecified.
+    fn take_frame(&self) -> Option<Frame>;
+
+    /// Takes 2 MiB; `None` when no whole block is free, which says nothing about single frames. Contents and words are
+    /// unspecified.
+    fn take_block(&self) -> Option<Block>;
+
+    /// Gives a frame back, also one that was handed out as part of a block.
+    fn give_frame(&self, frame: Frame);
+
+    /// Gives a block back.
+    fn give_block(&self, block: Block);
+
+    /// The word that belongs to a frame while it is handed out: the references to a page of data, counted by whoever maps
+    /// it, or the occupancy and flags of a page table. Every frame of a block has its own and is counted by its own, so
+    /// that a block can be split without looking at them. A free frame's word is the allocator's.
+    ///
+    /// # Panics
+    /// If `frame` is no address in RAM.
+    fn word(&self, frame: PhysAddr) -> &AtomicU32;
+}
+
+/// How the kernel reaches physical memory.
+///
+/// # Safety
+/// For every address in a frame or block handed out by the same machine's [`Frames`], the pointer is valid for reads and
+/// writes up to the end of that frame or block, as Normal write-back memory; the same address always gives the same
+/// pointer, and distinct addresses distinct ones, at the same distance within a frame or block.
+pub unsafe trait PhysMap {
+    /// Where the kernel sees the byte at `address`.
+    fn pointer(&self, address: PhysAddr) -> NonNull<u8>;
+}
+
+/// Work on whole pages, worth assembly on a board.
+///
+/// Frames of data are shared with programs, which may write to them at any time on another core: implementations access
+/// them by assembly or volatile accesses and never make Rust references to their bytes.
+///
+/// # Safety
+/// The methods write nothing but the bytes that their descriptions name.
+pub unsafe trait Pages {
+    /// Fills a frame with zeros.
+    fn clear(&self, frame: &mut Frame);
+
+    /// Fills a block with zeros.
+    fn clear_block(&self, block: &mut Block);
+
+    /// Copies the page of data at `from` (page-aligned, in RAM) into a frame.
+    fn copy(&self, from: PhysAddr, to: &mut Frame);
+
+    /// Writes `bytes` into a frame from `offset` on.
+    ///
+    /// # Panics
+    /// If that goes past the end of the frame.
+    fn write(&self, frame: &mut Frame, offset: usize, bytes: &[u8]);
+
+    /// Reads from a page of data that may be mapped, from `offset` on.
+    ///
+    /// # Panics
+    /// If that goes past the end of the page, or `page` is not in RAM.
+    fn read_shared(&self, page: PhysAddr, offset: usize, bytes: &mut [u8]);
+
+    /// Writes to a page of data that may be mapped, from `offset` on.
+    ///
+    /// # Safety
+    /// `page` is a page of data, never a table: it was mapped or put into an object, and the caller holds a reference.
+    ///
+    /// # Panics
+    /// If that goes past the end of the page.
+    unsafe fn write_shared(&self, page: PhysAddr, offset: usize, bytes: &[u8]);
+
+    /// Moves `count` descriptors (0..=512) from `from` to `to`, from the last to the first: the runs may overlap if `to`
+    /// lies above `from`. On a board this is an unrolled run of paired loads and stores, because it is what a move of
+    /// memory by entries costs: 2 instructions a page are the aim.
+    ///
+    /// # Safety
+    /// Both runs lie in table pages that no walker can reach and that nothing else accesses meanwhile. `from` and `to` are
+    /// aligned to 8 bytes and valid for `count` descriptors.
+    unsafe fn move_descriptors(&self, from: NonNull<u64>, to: NonNull<u64>, count: usize);
+}
+
+bitflags! {
+    /// What the MMU can do, the same on every core (from `ID_AA64MMFR1_EL1`, `ID_AA64ISAR0_EL1`, `MIDR_EL1`).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct MmuFeatures: u32 {
+        /// The hardware sets the access flag (FEAT_HAFDBS, `TCR_EL1.HA` is on).
+        const HARDWARE_ACCESS = 1 << 0;
+        /// The hardware makes a clean writable entry writable when it is written (`TCR_EL1.HD` is on).
+        const HARDWARE_DIRTY = 1 << 1;
+        /// There are TLBI instructions that take a range (FEAT_TLBIRANGE).
+        const TLB_RANGE = 1 << 2;
+        /// A broadcast TLBI and DSB must be followed by one more TLBI and DSB (Cortex-A76, CVE-2025-10263).
+        const REPEAT_FLUSH = 1 << 3;
+    }
+}
+
+/// The identifier that tells the TLB entries of one address space from another's: 8 or 16 bits, as the CPU has them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(transparent)]
+pub struct Asid(pub u16);
+
+/// Which cached parts of a translation a TLBI must reach.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reach {
+    /// Only the last level: nothing but leaf entries changed (`TLBI VALE1`, `RVALE1`).
+    Leaf,
+    /// Also the walk caches: a table was taken out (`TLBI VAE1`, `RVAE1`).
+    Walk,
+}
+
+/// The operand of a TLBI by address: ASID in bits 63:48, address bits 55:12 in bits 43:0, no level hint (Arm ARM, TLBI VAE1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct PageOperand(pub u64);
+
+impl PageOperand {
+    /// The operand for one page of one address space.
+    pub const fn new(asid: Asid, page: VirtAddr) -> Self {
+        Self((asid.0 as u64) << 48 | (page.get() >> PAGE_SHIFT) & ((1 << 44) - 1))
+    }
+
+    /// The operand of `TLBI ASIDE1`: the ASID alone.
+    pub const fn whole(asid: Asid) -> Self {
+        Self((asid.0 as u64) << 48)
+    }
+}
+
+/// The operand of a TLBI by range: ASID in 63:48, granule (1: 4 KiB) in 47:46, SCALE in 45:44, NUM in 43:39, no level
+/// hint, page number in 36:0. It covers `(NUM + 1) << (5 * SCALE + 1)` pages (Arm ARM, TLBI RVAE1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct RangeOperand(pub u64);
+
+impl RangeOperand {
+    /// The most pages that one operand covers: 8 GiB.
+    pub const MAX_PAGES: u64 = 1 << 21;
+
+    /// The operand with the least reach that covers `pages` (1..=[`Self::MAX_PAGES`]) from `start`.
+    pub const fn covering(asid: Asid, start: VirtAddr, pages: u64) -> Self {
+        debug_assert!(pages > 0 && pages <= Self::MAX_PAGES);
+        // The least SCALE whose 32 units suffice: 2^6, 2^11, 2^16, 2^21 pages.
+        let bits = 64 - (pages - 1).leading_zeros() as u64;
+        let scale = if bits <= 6 { 0 } else { (bits - 2) / 5 };
+        let num = (pages - 1) >> (5 * scale + 1);
+        let page = (start.get() >> PAGE_SHIFT) & ((1 << 37) - 1);
+        Self((asid.0 as u64) << 48 | 1 << 46 | scale << 44 | num << 39 | page)
+    }
+
+    /// How many pages the operand covers.
+    pub const fn pages(self) -> u64 {
+        let (scale, num) = (self.0 >> 44 & 3, self.0 >> 39 & 31);
+        (num + 1) << (5 * scale + 1)
+    }
+}
+
+/// TLB maintenance and the barriers around it, one instruction a method so that a fake can log the exact sequence.
+///
+/// "Every observer" is every core that may use an address space of this machine: an implementation takes the local forms
+/// (`TLBI VAE1`, `DSB NSH`) where there is one core and the broadcast forms (`TLBI VAE1IS`, `DSB ISH`) where there are more.
+/// The table code decides what to flush and in which order; no method implies a barrier that it does not name. Methods
+/// must be opaque to the compiler for memory: no store is moved across one.
+pub trait Tlb {
+    /// What the MMU can do.
+    fn features(&self) -> MmuFeatures;
+
+    /// `DSB ISHST`: completes earlier stores to tables for every walker.
+    fn dsb_stores(&self);
+
+    /// `DSB ISH`: completes earlier TLBIs, and every access made through a translation that they removed.
+    fn dsb(&self);
+
+    /// `ISB`: the instructions that follow see what the barriers before completed.
+    fn isb(&self);
+
+    /// `TLBI VALE1` or `VAE1`: forgets the translations of one page, of any size, in one address space.
+    fn tlbi_page(&self, page: PageOperand, reach: Reach);
+
+    /// `TLBI RVALE1` or `RVAE1`: forgets the translations of a range. Only where there is [`MmuFeatures::TLB_RANGE`].
+    fn tlbi_range(&self, range: RangeOperand, reach: Reach);
+
+    /// `TLBI ASIDE1`: forgets every translation and cached walk of one address space; the operand is
+    /// [`PageOperand::whole`].
+    fn tlbi_asid(&self, asid: PageOperand);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_operand_covers_its_pages_with_the_least_reach() {
+        let start = VirtAddr::new(0x7fff_1234_5000);
+        for pages in (1..5000).chain((1..=21).flat_map(|bit| [(1 << bit) - 1, 1 << bit])) {
+            let operand = RangeOperand::covering(Asid(7), start, pages);
+            let scale = operand.0 >> 44 & 3;
+            let unit = 2 << (5 * scale);
+            assert!(
+                operand.pages() >= pages && operand.pages() - pages < unit,
+                "{pages}"
+            );
+            assert!(
+                scale == 0 || pages > 32 * (unit >> 5),
+                "{pages}: a smaller scale would do"
+            );
+            assert_eq!(operand.0 >> 46, 7 << 2 | 1);
+            assert_eq!(operand.0 & ((1 << 37) - 1), start.get() >> 12);
+        }
+    }
+
+    #[test]
+    fn page_operands_hold_asid_and_page_number() {
+        let operand = PageOperand::new(Asid(0xabcd), VirtAddr::new(0xffff_1234_5000));
+        assert_eq!(operand.0, 0xabcd_000f_fff1_2345);
+        assert_eq!(PageOperand::whole(Asid(0xabcd)).0, 0xabcd << 48);
+    }
+}
