@@ -1,0 +1,125 @@
+//! Memory calls and accesses on addresses where no Rust object can lie.
+//!
+//! Built for the board's target, a program has no heap: its objects lie in its image and on its stack. A range that
+//! touches neither holds raw memory, so mapping, moving and unmapping it breaks no rule of Rust, and its words are
+//! read and written by volatile accesses: at worst they fault, and end the program. Every function here checks that its
+//! range is of that kind and panics where it isn't. On a host, where a C library has a heap, use [`crate::memory`].
+
+#![cfg(target_os = "none")]
+
+use core::ptr;
+
+use crate::{Errno, PAGE, memory};
+
+/// How far from the stack pointer the stack is taken to reach, either way: Linux's limit on it.
+const STACK: usize = 8 << 20;
+
+unsafe extern "C" {
+    // Made by the linker: the image's first byte, and the byte after its last.
+    static __executable_start: u8;
+    static _end: u8;
+}
+
+/// Panics if the range could hold a Rust object.
+fn check(at: usize, length: usize) {
+    let overlaps = |start: usize, end: usize| at < end && start < at.saturating_add(length);
+    let image = (&raw const __executable_start).addr()..(&raw const _end).addr();
+    let here = (&raw const image).addr();
+    assert!(
+        !overlaps(image.start, image.end),
+        "{at:#x} is in the program's image"
+    );
+    assert!(
+        !overlaps(here - STACK, here.saturating_add(STACK)),
+        "{at:#x} is in the program's stack"
+    );
+}
+
+/// `mmap(2)` of anonymous memory or, with `fd`, of a file from offset 0 on.
+pub fn mmap(at: usize, length: usize, prot: u32, flags: u32, fd: Option<i32>) -> Result<usize, Errno> {
+    check(at, length);
+    // SAFETY: no Rust object lies in the range, see the module.
+    unsafe { memory::mmap(at, length, prot, flags, fd) }
+}
+
+/// `munmap(2)`.
+pub fn munmap(at: usize, length: usize) -> Result<(), Errno> {
+    check(at, length);
+    // SAFETY: no Rust object lies in the range, see the module.
+    unsafe { memory::munmap(at, length) }
+}
+
+/// `mprotect(2)`.
+pub fn mprotect(at: usize, length: usize, prot: u32) -> Result<(), Errno> {
+    check(at, length);
+    // SAFETY: no Rust object lies in the range, see the module.
+    unsafe { memory::mprotect(at, length, prot) }
+}
+
+/// `mremap(2)`; gives the address of the new place.
+pub fn mremap(
+    old: usize,
+    old_length: usize,
+    new_length: usize,
+    flags: u32,
+    new: usize,
+) -> Result<usize, Errno> {
+    check(old, old_length);
+    check(new, new_length);
+    // SAFETY: no Rust object lies in either range, see the module.
+    unsafe { memory::mremap(old, old_length, new_length, flags, new) }
+}
+
+/// `madvise(2)`.
+pub fn madvise(at: usize, length: usize, advice: u32) -> Result<(), Errno> {
+    check(at, length);
+    // SAFETY: no Rust object lies in the range, see the module.
+    unsafe { memory::madvise(at, length, advice) }
+}
+
+/// Reads the word at `at`.
+pub fn read(at: usize) -> u64 {
+    check(at, 8);
+    assert!(at.is_multiple_of(8), "{at:#x} is not aligned");
+    // SAFETY: aligned, and no Rust object lies there: the access gives a word or faults.
+    unsafe { ptr::with_exposed_provenance::<u64>(at).read_volatile() }
+}
+
+/// Writes a word to `at`.
+pub fn write(at: usize, value: u64) {
+    check(at, 8);
+    assert!(at.is_multiple_of(8), "{at:#x} is not aligned");
+    // SAFETY: aligned, and no Rust object lies there: the access changes a word or faults.
+    unsafe { ptr::with_exposed_provenance_mut::<u64>(at).write_volatile(value) }
+}
+
+/// The words of page `index` of a region: different in every page, and in its first and last word.
+fn marks(index: usize, salt: u64) -> (u64, u64) {
+    let mark = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt;
+    (mark, !mark)
+}
+
+/// Writes marks that depend on the page's index to the first and last word of every page.
+pub fn fill(at: usize, pages: usize, salt: u64) {
+    for index in 0..pages {
+        let (first, last) = marks(index, salt);
+        write(at + index * PAGE, first);
+        write(at + index * PAGE + PAGE - 8, last);
+    }
+}
+
+/// Counts the pages, from the first on, that hold the marks of [`fill`]; `pages` if all do.
+pub fn marked(at: usize, pages: usize, salt: u64) -> usize {
+    let holds = |index: &usize| {
+        let page = at + index * PAGE;
+        (read(page), read(page + PAGE - 8)) == marks(*index, salt)
+    };
+    (0..pages).take_while(holds).count()
+}
+
+/// Counts the pages, from the first on, whose first and last word are zero; `pages` if all are.
+pub fn zero(at: usize, pages: usize) -> usize {
+    (0..pages)
+        .take_while(|index| read(at + index * PAGE) == 0 && read(at + index * PAGE + PAGE - 8) == 0)
+        .count()
+}
