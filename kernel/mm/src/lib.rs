@@ -2,6 +2,8 @@
 //!
 //! The crate is `no_std`, holds no assembly and knows no board: what it needs of a machine it asks for through the four
 //! traits of [`machine`]. It builds and tests on any host, where a fake machine stands in.
+//!
+//! System calls and the fault handler come in through [`AddressSpace`].
 #![no_std]
 
 extern crate alloc;
@@ -10,7 +12,17 @@ extern crate std;
 
 mod addr;
 mod errno;
+mod fault;
 pub mod machine;
+mod object;
+mod remap;
+mod space;
 
 pub use addr::{PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
 pub use errno::Errno;
+pub use fault::{Access, FaultError};
+pub use object::Object;
+pub use space::{
+    AddressSpace, Backing, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, MapRequest, Mapping,
+    RLIM_INFINITY, Usage,
+};

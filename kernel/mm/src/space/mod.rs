@@ -7,9 +7,10 @@
 mod limits;
 
 use crate::fault::{Access, FaultError};
-use crate::machine::Machine;
+use crate::machine::{Asid, Machine};
 use crate::object::Object;
-use crate::{Errno, PageRange, PhysAddr, VirtAddr};
+use crate::remap::Request;
+use crate::{Errno, PAGE_SIZE, PageRange, PhysAddr, VirtAddr};
 pub use limits::{DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, RLIM_INFINITY};
 
 /// What a new mapping shows.
@@ -99,9 +100,14 @@ impl<M: Machine> AddressSpace<M> {
     ///
     /// # Errors
     /// `ENOMEM` where there is no frame for the top table.
-    pub fn new(machine: M, asid: u16, limits: Limits, layout: Layout) -> Result<Self, Errno> {
+    pub fn new(machine: M, asid: Asid, limits: Limits, layout: Layout) -> Result<Self, Errno> {
         let _ = asid;
-        Ok(Self { machine, limits, layout, usage: Usage::default() })
+        Ok(Self {
+            machine,
+            limits,
+            layout,
+            usage: Usage::default(),
+        })
     }
 
     /// The top table, for `TTBR0_EL1`.
@@ -110,8 +116,8 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// The address space identifier that the tables' entries are cached under.
-    pub fn asid(&self) -> u16 {
-        0
+    pub fn asid(&self) -> Asid {
+        Asid(0)
     }
 
     /// The machine that the address space takes its memory from.
@@ -191,9 +197,20 @@ impl<M: Machine> AddressSpace<M> {
     ///
     /// # Errors
     /// Linux's.
-    pub fn mremap(&mut self, old: u64, old_len: u64, new_len: u64, flags: u64, new: u64) -> Result<VirtAddr, Errno> {
-        let _ = (old, old_len, new_len, flags, new);
-        Err(Errno::ENOSYS)
+    pub fn mremap(
+        &mut self,
+        old: u64,
+        old_len: u64,
+        new_len: u64,
+        flags: u64,
+        new: u64,
+    ) -> Result<VirtAddr, Errno> {
+        let request = Request::decode(old, old_len, new_len, flags, new)?;
+        if request.only_moves() {
+            Err(Errno::ENOSYS)
+        } else {
+            Err(Errno::ENOMEM)
+        }
     }
 
     /// `madvise(2)`.
@@ -255,4 +272,9 @@ impl<M: Machine> AddressSpace<M> {
         let _ = addr;
         core::iter::empty()
     }
+}
+
+/// Rounds a length up to whole pages, as Linux's `PAGE_ALIGN`: a length in the last page wraps to zero.
+pub(crate) fn round_up_to_page(len: u64) -> u64 {
+    len.wrapping_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1)
 }
