@@ -1,0 +1,91 @@
+// The arm64 Image header and the way from the firmware's jump to `kernel_main`
+// (Linux, Documentation/arch/arm64/booting.rst).
+//
+// Until the MMU is on, every data access is to Device memory: only aligned loads and stores, no exclusives, no DC ZVA, no
+// FP registers; every address is relative to the PC. Entered with
+//   x0      where the device tree lies, if the loader keeps to the protocol; anything otherwise
+// From then on
+//   x19     that x0
+//   x20     the exception level entered at, 1, 2 or 3
+//   x21     physical address of the image
+//   x22     physical address of the device tree, 0 if there is none
+//   x23     its length in bytes
+// No stack: a subroutine here is a leaf, or keeps its return address in x29.
+
+    .section .text.boot.header, "ax"
+    .global _start
+_start:
+    b       boot_entry
+    .long   0
+    .quad   0                           // text_offset
+    .quad   __image_size                // to the end of the tables: all of it must be left free
+    .quad   0xa                         // little endian, 4 KiB pages, anywhere in memory
+    .quad   0
+    .quad   0
+    .quad   0
+    .ascii  "ARM\x64"
+    .long   0
+
+    .section .text.boot, "ax"
+boot_entry:
+    msr     daifset, #0xf
+    mov     x19, x0
+
+    // Firmware that starts every core here at once: only the first goes on.
+    mrs     x0, mpidr_el1
+    mov     x1, #0xffffff
+    movk    x1, #0xff, lsl #32          // Aff3, Aff2, Aff1, Aff0
+    tst     x0, x1
+    b.ne    boot_park
+
+    mrs     x0, currentel
+    lsr     x20, x0, #2
+    adrp    x21, __image_start
+    bl      boot_drop_to_el1
+    bl      boot_find_device_tree
+    bl      boot_build_tables
+    bl      boot_configure_el1
+    ldr     x0, =boot_high
+    b       boot_enable_mmu
+
+boot_park:
+    wfe
+    b       boot_park
+
+// In the high half, with the MMU and the caches on.
+boot_high:
+    // The identity page has served; nothing is mapped in the lower half until a process is.
+    mrs     x0, tcr_el1
+    orr     x0, x0, #(1 << 7)           // EPD0
+    msr     tcr_el1, x0
+    isb
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+
+    ldr     x0, =__bss_start
+    ldr     x1, =__bss_end
+1:  cmp     x0, x1
+    b.hs    2f
+    stp     xzr, xzr, [x0]
+    stp     xzr, xzr, [x0, #16]
+    stp     xzr, xzr, [x0, #32]
+    stp     xzr, xzr, [x0, #48]
+    add     x0, x0, #64
+    b       1b
+
+    // The BootInfo (src/info.rs), at the top of the boot stack.
+2:  ldr     x0, =__boot_stack_top
+    ldr     x1, =__image_size
+    sub     sp, x0, #64
+    stp     x21, x1, [sp]
+    stp     x20, x19, [sp, #16]
+    stp     x22, x23, [sp, #32]
+    stp     xzr, xzr, [sp, #48]
+    mov     x0, sp
+    // No caller: a call stack ends here.
+    mov     x29, xzr
+    mov     x30, xzr
+    b       kernel_main
+
+    .ltorg
