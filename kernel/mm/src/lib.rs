@@ -17,6 +17,7 @@ pub mod machine;
 mod object;
 mod remap;
 mod space;
+pub mod table;
 
 pub use addr::{PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
 pub use errno::Errno;
