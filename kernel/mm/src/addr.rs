@@ -121,6 +121,13 @@ impl PageRange {
         }
     }
 
+    /// The range `start..end` between two bounds of other ranges, which need no check but their order.
+    pub(crate) const fn between(start: VirtAddr, end: VirtAddr) -> Self {
+        debug_assert!(start.is_aligned(PAGE_SIZE) && end.is_aligned(PAGE_SIZE));
+        debug_assert!(start.0 <= end.0 && end.0 <= TASK_SIZE);
+        Self { start, end }
+    }
+
     /// The range of `bytes` from `start`; `None` as for [`PageRange::new`].
     pub const fn from_len(start: VirtAddr, bytes: u64) -> Option<Self> {
         match start.checked_add(bytes) {

@@ -18,6 +18,7 @@ mod object;
 mod remap;
 mod space;
 pub mod table;
+pub mod vma;
 
 pub use addr::{PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
 pub use errno::Errno;
