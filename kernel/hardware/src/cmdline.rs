@@ -1,0 +1,92 @@
+//! The kernel's command line: `/chosen/bootargs` of the device tree.
+
+/// How much the kernel tells, from least to most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogLevel {
+    /// What stops the machine.
+    Error,
+    /// What a person should know: the default.
+    Warn,
+    /// The machine as it was found.
+    Info,
+    /// The steps of the start, with their times.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// The words that the kernel knows. Words it does not know are ignored, since firmware adds its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CommandLine {
+    /// `semihosting`: a host listens to semihosting calls. It gets the exit status, the kernel's log and the program's
+    /// standard error.
+    pub semihosting: bool,
+    /// `log=error|warn|info|debug|trace`: how much the kernel tells.
+    pub log: LogLevel,
+    /// `trace`: name each system call that is not implemented, once.
+    pub trace: bool,
+    /// `ktest`: run the in-kernel harness in place of a program.
+    pub ktest: bool,
+}
+
+impl CommandLine {
+    /// What holds without a command line.
+    pub const DEFAULT: Self = Self {
+        semihosting: false,
+        log: LogLevel::Warn,
+        trace: false,
+        ktest: false,
+    };
+
+    /// Reads the words of `bootargs`. The last of two contradicting words holds.
+    pub fn parse(bootargs: &str) -> Self {
+        let mut line = Self::DEFAULT;
+        for word in bootargs.split_ascii_whitespace() {
+            match word {
+                "semihosting" => line.semihosting = true,
+                "trace" => line.trace = true,
+                "ktest" => line.ktest = true,
+                "log=error" => line.log = LogLevel::Error,
+                "log=warn" => line.log = LogLevel::Warn,
+                "log=info" => line.log = LogLevel::Info,
+                "log=debug" => line.log = LogLevel::Debug,
+                "log=trace" => line.log = LogLevel::Trace,
+                _ => {}
+            }
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_among_those_of_the_firmware() {
+        let line = CommandLine::parse("console=ttyAMA0 semihosting  log=debug rootwait ktest");
+        assert_eq!(
+            line,
+            CommandLine {
+                semihosting: true,
+                log: LogLevel::Debug,
+                trace: false,
+                ktest: true
+            }
+        );
+    }
+
+    #[test]
+    fn unknown_words_change_nothing() {
+        assert_eq!(
+            CommandLine::parse("log=loud trace=1 Semihosting"),
+            CommandLine::DEFAULT
+        );
+        assert_eq!(CommandLine::parse(""), CommandLine::DEFAULT);
+    }
+
+    #[test]
+    fn the_last_word_holds() {
+        assert_eq!(CommandLine::parse("log=error log=trace").log, LogLevel::Trace);
+    }
+}

@@ -1,0 +1,421 @@
+//! The allocator of physical page frames: 4 KiB frames in constant time, and 2 MiB blocks.
+//!
+//! Free blocks are in the intrusive buddy heap of `buddy_system_allocator`, which keeps its lists in the free memory
+//! itself. A block that is split gives its frames one by one: first those that came back, from a list that runs through the
+//! frame words, then those never given, in order. So splitting a block writes nothing a frame, and neither taking nor
+//! giving back allocates. When all 512 frames of a block are back, the block goes back to the heap.
+
+use buddy_system_allocator::Heap;
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use mm::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
+
+use crate::PhysRange;
+
+/// log2 of the size of a block: what one entry of a level 2 table maps.
+pub const BLOCK_SHIFT: u32 = 21;
+/// The size of a block in bytes.
+pub const BLOCK_SIZE: u64 = 1 << BLOCK_SHIFT;
+/// The number of frames in a block.
+const FRAMES: u16 = 1 << (BLOCK_SHIFT - PAGE_SHIFT);
+/// One more than the log2 of the largest piece the heap keeps together: 512 GiB.
+const ORDERS: usize = 40;
+
+/// Set in a frame's word while the frame is free; the other bits then link the block's free list. Whoever holds a frame
+/// leaves the bit clear.
+pub const WORD_FREE: u32 = 1 << 31;
+/// A frame's word when it is given out: one reference.
+pub const WORD_TAKEN: u32 = 1;
+
+/// No frame: the end of a block's free list.
+const NO_FRAME: u16 = u16::MAX;
+/// No block: an end of the list of split blocks.
+const NO_BLOCK: u32 = u32::MAX;
+
+/// Where the frames of a block are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u16)]
+enum State {
+    /// Not the allocator's: no memory, or memory that something holds for good.
+    Foreign,
+    /// Free as a whole, in the heap.
+    Whole,
+    /// Given out as a whole.
+    Taken,
+    /// Split, with free frames: in the list of split blocks.
+    Partial,
+    /// Split, with no frame left.
+    Full,
+}
+
+/// What the allocator knows of a block of 2 MiB. Made by zeroing: [`Block::FOREIGN`] is all zero bits.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub struct Block {
+    state: State,
+    /// How many frames of the block are the allocator's.
+    capacity: u16,
+    /// How many of them are free.
+    free: u16,
+    /// The first frame of the list of those that came back, or [`NO_FRAME`].
+    head: u16,
+    /// Frames `fresh..limit` have never been given out.
+    fresh: u16,
+    limit: u16,
+    /// Neighbours in the list of split blocks, or [`NO_BLOCK`].
+    previous: u32,
+    next: u32,
+}
+
+impl Block {
+    /// A block that the allocator has nothing of; all bits zero.
+    pub const FOREIGN: Self = Self {
+        state: State::Foreign,
+        capacity: 0,
+        free: 0,
+        head: 0,
+        fresh: 0,
+        limit: 0,
+        previous: 0,
+        next: 0,
+    };
+}
+
+/// The memory that the allocator keeps its books in, and how it reaches the memory that it gives.
+pub struct Books {
+    /// The first byte of the first block, a multiple of [`BLOCK_SIZE`].
+    pub base: PhysAddr,
+    /// What must be added to a physical address to get the address where that memory can be written.
+    pub offset: usize,
+    /// One word a frame, from `base` on.
+    pub words: &'static [AtomicU32],
+    /// One entry for each 512 words, all [`Block::FOREIGN`].
+    pub blocks: &'static mut [Block],
+}
+
+/// The allocator of frames and blocks. Of a machine's memory it has what [`FrameAllocator::add`] gave it.
+pub struct FrameAllocator {
+    heap: Heap<ORDERS>,
+    books: Books,
+    /// The first split block with free frames, or [`NO_BLOCK`].
+    partial: u32,
+    free: usize,
+    total: usize,
+}
+
+impl FrameAllocator {
+    /// An allocator that has no memory yet.
+    pub fn new(books: Books) -> Self {
+        assert!(
+            books.base.is_aligned(BLOCK_SIZE) && books.words.len() >= books.blocks.len() * FRAMES as usize
+        );
+        Self {
+            heap: Heap::new(),
+            books,
+            partial: NO_BLOCK,
+            free: 0,
+            total: 0,
+        }
+    }
+
+    /// How many frames are free, those of free blocks among them.
+    pub fn free(&self) -> usize {
+        self.free
+    }
+
+    /// How many frames the allocator has been given.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Gives the allocator the whole frames in `range` for good. Memory outside the books is left alone.
+    ///
+    /// # Safety
+    ///
+    /// The memory must be writable at its address plus the offset of the books, nothing else may use it, and it must not
+    /// have been added before.
+    pub unsafe fn add(&mut self, range: PhysRange) {
+        let bytes = (self.books.blocks.len() as u64) << BLOCK_SHIFT;
+        let (low, high) = (self.books.base, self.books.base + bytes);
+        let range = PhysRange::new(range.start.max(low).get(), range.end.min(high).get()).narrowed(PAGE_SIZE);
+        let whole = range.narrowed(BLOCK_SIZE);
+        if whole.is_empty() {
+            // The range may still reach from one block into the next.
+            let border = range
+                .start
+                .align_up(BLOCK_SIZE)
+                .unwrap_or(range.end)
+                .min(range.end);
+            self.add_part(PhysRange {
+                start: range.start,
+                end: border,
+            });
+            self.add_part(PhysRange {
+                start: border,
+                end: range.end,
+            });
+            return;
+        }
+        self.add_part(PhysRange {
+            start: range.start,
+            end: whole.start,
+        });
+        for index in self.block_of(whole.start)..self.block_of(whole.end) {
+            self.books.blocks[index].state = State::Whole;
+            self.books.blocks[index].capacity = FRAMES;
+        }
+        // SAFETY: the caller answers for the memory; it is whole blocks, so the heap's nodes are aligned and inside it.
+        unsafe {
+            self.heap.add_to_heap(
+                self.linear(whole.start),
+                self.linear(whole.start) + whole.len() as usize,
+            )
+        };
+        let frames = (whole.len() >> PAGE_SHIFT) as usize;
+        self.free += frames;
+        self.total += frames;
+        self.add_part(PhysRange {
+            start: whole.end,
+            end: range.end,
+        });
+    }
+
+    /// Adds whole frames that lie in one block and do not fill it.
+    fn add_part(&mut self, part: PhysRange) {
+        if part.is_empty() {
+            return;
+        }
+        let index = self.block_of(part.start);
+        let first = (part.start.offset_in(BLOCK_SIZE) >> PAGE_SHIFT) as u16;
+        let count = (part.len() >> PAGE_SHIFT) as u16;
+        let block = &mut self.books.blocks[index];
+        if block.state == State::Foreign {
+            *block = Block {
+                head: NO_FRAME,
+                fresh: first,
+                limit: first + count,
+                ..Block::FOREIGN
+            };
+            self.link(index);
+        } else {
+            let word = index * FRAMES as usize;
+            for frame in first..first + count {
+                self.books.words[word + frame as usize].store(WORD_FREE | u32::from(block.head), Relaxed);
+                block.head = frame;
+            }
+        }
+        if self.books.blocks[index].state == State::Full {
+            self.link(index);
+        }
+        let block = &mut self.books.blocks[index];
+        block.capacity += count;
+        block.free += count;
+        self.free += count as usize;
+        self.total += count as usize;
+    }
+
+    /// Takes a frame. Its contents are whatever they were; its word is [`WORD_TAKEN`]. `None` when there is none left.
+    pub fn take(&mut self) -> Option<PhysAddr> {
+        if self.partial == NO_BLOCK {
+            let index = self.take_whole(State::Partial)?;
+            let block = &mut self.books.blocks[index];
+            *block = Block {
+                capacity: FRAMES,
+                free: FRAMES,
+                head: NO_FRAME,
+                limit: FRAMES,
+                ..Block::FOREIGN
+            };
+            self.link(index);
+        }
+        let index = self.partial as usize;
+        let block = &mut self.books.blocks[index];
+        let words = &self.books.words[index * FRAMES as usize..][..FRAMES as usize];
+        let frame = if block.head == NO_FRAME {
+            block.fresh += 1;
+            block.fresh - 1
+        } else {
+            let frame = block.head;
+            block.head = words[frame as usize].load(Relaxed) as u16;
+            frame
+        };
+        words[frame as usize].store(WORD_TAKEN, Relaxed);
+        block.free -= 1;
+        self.free -= 1;
+        if block.free == 0 {
+            self.unlink(index, State::Full);
+        }
+        Some(self.block_start(index) + (u64::from(frame) << PAGE_SHIFT))
+    }
+
+    /// Gives a frame back.
+    ///
+    /// # Panics
+    ///
+    /// When the frame is not out: it was never taken, or is given back for the second time.
+    pub fn give(&mut self, frame: PhysAddr) {
+        let index = self.checked_block_of(frame);
+        let number = (frame.offset_in(BLOCK_SIZE) >> PAGE_SHIFT) as u16;
+        let word = &self.books.words[index * FRAMES as usize + number as usize];
+        let block = &mut self.books.blocks[index];
+        let split = matches!(block.state, State::Partial | State::Full);
+        let never_taken = (block.fresh..block.limit).contains(&number);
+        assert!(
+            split && !never_taken && word.load(Relaxed) & WORD_FREE == 0,
+            "the frame at {frame} is given back but was not out"
+        );
+        word.store(WORD_FREE | u32::from(block.head), Relaxed);
+        block.head = number;
+        block.free += 1;
+        self.free += 1;
+        let (state, whole) = (block.state, block.free == FRAMES);
+        if state == State::Full {
+            self.link(index);
+        }
+        // The last split block stays split, or taking and giving one frame would send a block to and fro.
+        let only = self.partial as usize == index && self.books.blocks[index].next == NO_BLOCK;
+        if whole && !only {
+            self.unlink(index, State::Whole);
+            self.give_to_heap(index);
+        }
+    }
+
+    /// Takes a block of 512 frames, aligned to its size. Only the word of its first frame is set, to [`WORD_TAKEN`].
+    /// `None` when there is none left, even if that many frames are free here and there.
+    pub fn take_block(&mut self) -> Option<PhysAddr> {
+        let index = self.take_whole(State::Taken)?;
+        self.books.words[index * FRAMES as usize].store(WORD_TAKEN, Relaxed);
+        self.free -= FRAMES as usize;
+        Some(self.block_start(index))
+    }
+
+    /// Gives a block back.
+    ///
+    /// # Panics
+    ///
+    /// When the block is not out as a block.
+    pub fn give_block(&mut self, block: PhysAddr) {
+        let index = self.checked_block_of(block);
+        let taken = self.books.blocks[index].state == State::Taken && block.is_aligned(BLOCK_SIZE);
+        assert!(taken, "the block at {block} is given back but was not out");
+        self.books.blocks[index].state = State::Whole;
+        self.give_to_heap(index);
+        self.free += FRAMES as usize;
+    }
+
+    /// Makes the 512 frames of a block that is out frames of their own, each to be given back by itself. Their words are the
+    /// caller's to set before that.
+    ///
+    /// # Panics
+    ///
+    /// When the block is not out as a block.
+    pub fn split_block(&mut self, block: PhysAddr) {
+        let index = self.checked_block_of(block);
+        assert!(
+            self.books.blocks[index].state == State::Taken,
+            "the block at {block} is split but was not out"
+        );
+        let all_out = Block {
+            capacity: FRAMES,
+            head: NO_FRAME,
+            fresh: FRAMES,
+            limit: FRAMES,
+            ..Block::FOREIGN
+        };
+        self.books.blocks[index] = Block {
+            state: State::Full,
+            ..all_out
+        };
+    }
+
+    /// The words of all frames, from the first frame of the books on.
+    pub fn words(&self) -> &'static [AtomicU32] {
+        self.books.words
+    }
+
+    /// Takes a whole block from the heap, or the split block whose frames all came back, and leaves it in `state`.
+    fn take_whole(&mut self, state: State) -> Option<usize> {
+        let index = match self.heap.alloc(BLOCK_LAYOUT) {
+            Ok(linear) => self.block_of(self.physical(linear)),
+            Err(()) => {
+                let index = self.partial;
+                let spare = index != NO_BLOCK && self.books.blocks[index as usize].free == FRAMES;
+                if !spare {
+                    return None;
+                }
+                self.unlink(index as usize, state);
+                index as usize
+            }
+        };
+        self.books.blocks[index].state = state;
+        Some(index)
+    }
+
+    fn give_to_heap(&mut self, index: usize) {
+        let linear = self.linear(self.block_start(index)) as *mut u8;
+        let linear = NonNull::new(linear).expect("no memory lies at linear address 0");
+        // SAFETY: the block came from the heap or was added as a part of whole memory, and no frame of it is out.
+        unsafe { self.heap.dealloc(linear, BLOCK_LAYOUT) };
+    }
+
+    /// Puts a block that is in no list at the front of the list of split blocks.
+    fn link(&mut self, index: usize) {
+        let next = self.partial;
+        let block = &mut self.books.blocks[index];
+        (block.state, block.previous, block.next) = (State::Partial, NO_BLOCK, next);
+        if next != NO_BLOCK {
+            self.books.blocks[next as usize].previous = index as u32;
+        }
+        self.partial = index as u32;
+    }
+
+    /// Takes a block out of the list of split blocks and leaves it in `state`.
+    fn unlink(&mut self, index: usize, state: State) {
+        let (previous, next) = (self.books.blocks[index].previous, self.books.blocks[index].next);
+        match previous {
+            NO_BLOCK => self.partial = next,
+            previous => self.books.blocks[previous as usize].next = next,
+        }
+        if next != NO_BLOCK {
+            self.books.blocks[next as usize].previous = previous;
+        }
+        self.books.blocks[index].state = state;
+    }
+
+    /// The number of the block that `addr`, an address in or at the end of the books, lies in.
+    fn block_of(&self, addr: PhysAddr) -> usize {
+        ((addr - self.books.base) >> BLOCK_SHIFT) as usize
+    }
+
+    /// As [`Self::block_of`], for an address that comes from outside.
+    fn checked_block_of(&self, addr: PhysAddr) -> usize {
+        let index = addr.get().wrapping_sub(self.books.base.get()) >> BLOCK_SHIFT;
+        let known = index < self.books.blocks.len() as u64 && addr.is_aligned(PAGE_SIZE);
+        assert!(known, "there is no frame at {addr}");
+        index as usize
+    }
+
+    fn block_start(&self, index: usize) -> PhysAddr {
+        self.books.base + ((index as u64) << BLOCK_SHIFT)
+    }
+
+    fn linear(&self, addr: PhysAddr) -> usize {
+        (addr.get() as usize).wrapping_add(self.books.offset)
+    }
+
+    fn physical(&self, linear: NonNull<u8>) -> PhysAddr {
+        PhysAddr::new((linear.as_ptr() as usize).wrapping_sub(self.books.offset) as u64)
+    }
+}
+
+// SAFETY: the raw pointers are the heap's, into memory that the allocator alone uses; nothing in it belongs to one core.
+unsafe impl Send for FrameAllocator {}
+
+const BLOCK_LAYOUT: Layout = match Layout::from_size_align(BLOCK_SIZE as usize, BLOCK_SIZE as usize) {
+    Ok(layout) => layout,
+    Err(_) => unreachable!(),
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use super::*;
+use proptest::prelude::*;
+use std::boxed::Box;
+use std::collections::BTreeSet;
+use std::vec::Vec;
+
+/// The physical address at which the tests pretend that memory begins.
+const BASE: u64 = 0x4000_0000;
+
+/// An allocator over `blocks` blocks of real memory, of which it has been given nothing.
+fn empty(blocks: usize) -> FrameAllocator {
+    let layout = Layout::from_size_align(blocks << BLOCK_SHIFT, BLOCK_SIZE as usize).unwrap();
+    // SAFETY: the layout is not empty. The memory is never freed: a test process ends soon.
+    let memory = unsafe { std::alloc::alloc_zeroed(layout) } as usize;
+    let words: Vec<AtomicU32> = (0..blocks * FRAMES as usize).map(|_| AtomicU32::new(0)).collect();
+    FrameAllocator::new(Books {
+        base: PhysAddr::new(BASE),
+        offset: memory.wrapping_sub(BASE as usize),
+        words: Box::leak(words.into_boxed_slice()),
+        blocks: Box::leak(std::vec![Block::FOREIGN; blocks].into_boxed_slice()),
+    })
+}
+
+/// An allocator that has the frames `start..end`, counted from the first of its memory.
+fn with(blocks: usize, ranges: &[(u64, u64)]) -> FrameAllocator {
+    let mut frames = empty(blocks);
+    for &(start, end) in ranges {
+        let range = PhysRange::new(BASE + start * PAGE_SIZE, BASE + end * PAGE_SIZE);
+        // SAFETY: the tests name ranges that do not overlap, in memory that `empty` made.
+        unsafe { frames.add(range) };
+    }
+    frames
+}
+
+fn take_all(frames: &mut FrameAllocator) -> Vec<PhysAddr> {
+    core::iter::from_fn(|| frames.take()).collect()
+}
+
+#[test]
+fn every_frame_is_given_once_and_comes_back() {
+    let mut frames = with(4, &[(0, 2048)]);
+    assert_eq!((frames.free(), frames.total()), (2048, 2048));
+    let taken = take_all(&mut frames);
+    assert_eq!(
+        taken
+            .iter()
+            .map(|frame| frame.get())
+            .collect::<BTreeSet<_>>()
+            .len(),
+        2048
+    );
+    assert_eq!(frames.free(), 0);
+    taken.into_iter().for_each(|frame| frames.give(frame));
+    assert_eq!(frames.free(), 2048);
+    assert_eq!(take_all(&mut frames).len(), 2048);
+}
+
+#[test]
+fn ragged_ends_are_used_and_never_become_blocks() {
+    let mut frames = with(4, &[(3, 1500), (1600, 1601), (1700, 2048)]);
+    let taken = take_all(&mut frames);
+    assert_eq!(taken.len(), 1497 + 1 + 348);
+    taken.into_iter().for_each(|frame| frames.give(frame));
+    assert!(frames.take_block().is_some());
+    assert!(frames.take_block().is_none());
+}
+
+#[test]
+fn a_range_within_one_block_and_one_across_a_border() {
+    assert_eq!(take_all(&mut with(2, &[(10, 20)])).len(), 10);
+    assert_eq!(take_all(&mut with(2, &[(500, 530)])).len(), 30);
+}
+
+#[test]
+fn memory_outside_the_books_is_left_alone() {
+    let mut frames = empty(1);
+    // SAFETY: the allocator takes only what lies in its books, which is real memory.
+    unsafe { frames.add(PhysRange::new(BASE - 0x10_0000, BASE + 0x100_0000)) };
+    assert_eq!(frames.total(), 512);
+}
+
+#[test]
+fn a_block_comes_together_when_all_its_frames_are_back() {
+    let mut frames = with(2, &[(0, 1024)]);
+    let taken = take_all(&mut frames);
+    assert!(frames.take_block().is_none());
+    let (low, high): (Vec<_>, Vec<_>) = taken
+        .into_iter()
+        .partition(|frame| frame.get() < BASE + BLOCK_SIZE);
+    low.into_iter().rev().for_each(|frame| frames.give(frame));
+    assert_eq!(frames.take_block(), Some(PhysAddr::new(BASE)));
+    high.into_iter().for_each(|frame| frames.give(frame));
+    assert_eq!(frames.take_block(), Some(PhysAddr::new(BASE + BLOCK_SIZE)));
+    assert_eq!(frames.free(), 0);
+}
+
+#[test]
+fn a_block_that_is_split_gives_its_frames_back_one_by_one() {
+    let mut frames = with(1, &[(0, 512)]);
+    let block = frames.take_block().unwrap();
+    frames.split_block(block);
+    for number in 0..512 {
+        frames.give(block + number * PAGE_SIZE);
+    }
+    assert_eq!(frames.take_block(), Some(block));
+}
+
+#[test]
+fn a_taken_frame_has_one_reference() {
+    let mut frames = with(1, &[(0, 512)]);
+    let first = frames.take().unwrap();
+    frames.words()[0].store(0x1234, Relaxed);
+    frames.give(first);
+    assert_eq!(frames.take(), Some(first));
+    assert_eq!(frames.words()[0].load(Relaxed), WORD_TAKEN);
+}
+
+#[test]
+#[should_panic = "was not out"]
+fn a_frame_given_back_twice_is_noticed() {
+    let mut frames = with(1, &[(0, 512)]);
+    let frame = frames.take().unwrap();
+    frames.take().unwrap();
+    frames.give(frame);
+    frames.give(frame);
+}
+
+#[test]
+#[should_panic = "was not out"]
+fn a_frame_never_taken_is_noticed() {
+    let mut frames = with(1, &[(0, 512)]);
+    let frame = frames.take().unwrap();
+    frames.give(frame + PAGE_SIZE);
+}
+
+#[test]
+#[should_panic = "was not out"]
+fn a_frame_of_a_free_block_is_noticed() {
+    with(2, &[(0, 1024)]).give(PhysAddr::new(BASE));
+}
+
+#[test]
+#[should_panic = "no frame"]
+fn an_address_outside_is_noticed() {
+    with(1, &[(0, 512)]).give(PhysAddr::new(BASE - PAGE_SIZE));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn no_frame_is_out_twice(moves in proptest::collection::vec((0u8..4, any::<u16>()), 0..250)) {
+        let mut frames = with(3, &[(7, 1536)]);
+        let (mut out, mut blocks) = (Vec::new(), Vec::new());
+        for (kind, pick) in moves {
+            match kind {
+                0 | 1 => out.extend((0..pick % 40).filter_map(|_| frames.take())),
+                2 if !out.is_empty() => {
+                    for _ in 0..(pick as usize % 60).min(out.len()) {
+                        let chosen = pick as usize * 31 % out.len();
+                        frames.give(out.swap_remove(chosen));
+                    }
+                }
+                _ => match blocks.pop() {
+                    Some(block) => frames.give_block(block),
+                    None => blocks.extend(frames.take_block()),
+                },
+            }
+            let of_blocks = blocks.iter().flat_map(|&block| (0..512).map(move |i| block + i * PAGE_SIZE));
+            let all: BTreeSet<u64> = out.iter().copied().chain(of_blocks).map(|frame| frame.get()).collect();
+            prop_assert_eq!(all.len(), out.len() + blocks.len() * 512);
+            prop_assert_eq!(frames.free(), frames.total() - all.len());
+        }
+        out.into_iter().for_each(|frame| frames.give(frame));
+        blocks.into_iter().for_each(|block| frames.give_block(block));
+        prop_assert_eq!(take_all(&mut frames).len(), 1529);
+    }
+}
