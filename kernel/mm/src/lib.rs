@@ -7,11 +7,13 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "fake"))]
 extern crate std;
 
 mod addr;
 mod errno;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod fault;
 pub mod machine;
 mod object;
