@@ -9,9 +9,11 @@
 
 use core::ptr;
 
+use crate::linux::general::{MAP_FIXED, MREMAP_FIXED};
+use crate::start::stack_top;
 use crate::{Errno, PAGE, memory};
 
-/// How far from the stack pointer the stack is taken to reach, either way: Linux's limit on it.
+/// How far below its top the stack can reach: Linux's limit on it.
 const STACK: usize = 8 << 20;
 
 unsafe extern "C" {
@@ -24,20 +26,20 @@ unsafe extern "C" {
 fn check(at: usize, length: usize) {
     let overlaps = |start: usize, end: usize| at < end && start < at.saturating_add(length);
     let image = (&raw const __executable_start).addr()..(&raw const _end).addr();
-    let here = (&raw const image).addr();
+    let top = stack_top();
     assert!(
         !overlaps(image.start, image.end),
         "{at:#x} is in the program's image"
     );
-    assert!(
-        !overlaps(here - STACK, here.saturating_add(STACK)),
-        "{at:#x} is in the program's stack"
-    );
+    assert!(!overlaps(top - STACK, top), "{at:#x} is in the program's stack");
 }
 
 /// `mmap(2)` of anonymous memory or, with `fd`, of a file from offset 0 on.
 pub fn mmap(at: usize, length: usize, prot: u32, flags: u32, fd: Option<i32>) -> Result<usize, Errno> {
-    check(at, length);
+    // Without MAP_FIXED the address is a hint, and the kernel takes a place where nothing is.
+    if flags & MAP_FIXED != 0 {
+        check(at, length);
+    }
     // SAFETY: no Rust object lies in the range, see the module.
     unsafe { memory::mmap(at, length, prot, flags, fd) }
 }
@@ -65,7 +67,9 @@ pub fn mremap(
     new: usize,
 ) -> Result<usize, Errno> {
     check(old, old_length);
-    check(new, new_length);
+    if flags & MREMAP_FIXED != 0 {
+        check(new, new_length);
+    }
     // SAFETY: no Rust object lies in either range, see the module.
     unsafe { memory::mremap(old, old_length, new_length, flags, new) }
 }
