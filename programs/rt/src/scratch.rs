@@ -9,7 +9,7 @@
 
 use core::ptr;
 
-use crate::linux::general::{MAP_FIXED, MREMAP_FIXED};
+use crate::linux::general::{AT_FDCWD, CLOCK_MONOTONIC, MAP_FIXED, MREMAP_FIXED, O_PATH};
 use crate::start::stack_top;
 use crate::{Errno, PAGE, memory};
 
@@ -22,8 +22,8 @@ unsafe extern "C" {
     static _end: u8;
 }
 
-/// Panics if the range could hold a Rust object.
-fn check(at: usize, length: usize) {
+/// Whether no Rust object can lie in the range.
+pub fn is_raw(at: usize, length: usize) -> bool {
     let overlaps = |start: usize, end: usize| at < end && start < at.saturating_add(length);
     let image = (&raw const __executable_start).addr()..(&raw const _end).addr();
     let top = stack_top();
@@ -31,7 +31,14 @@ fn check(at: usize, length: usize) {
         !overlaps(image.start, image.end),
         "{at:#x} is in the program's image"
     );
-    assert!(!overlaps(top - STACK, top), "{at:#x} is in the program's stack");
+    !overlaps(image.start, image.end) && !overlaps(top - STACK, top)
+}
+
+fn check(at: usize, length: usize) {
+    assert!(
+        is_raw(at, length),
+        "{at:#x}, {length:#x} bytes, may hold objects of the program"
+    );
 }
 
 /// `mmap(2)` of anonymous memory or, with `fd`, of a file from offset 0 on.
@@ -114,11 +121,14 @@ pub fn fill(at: usize, pages: usize, salt: u64) {
 
 /// Counts the pages, from the first on, that hold the marks of [`fill`]; `pages` if all do.
 pub fn marked(at: usize, pages: usize, salt: u64) -> usize {
-    let holds = |index: &usize| {
-        let page = at + index * PAGE;
-        (read(page), read(page + PAGE - 8)) == marks(*index, salt)
-    };
-    (0..pages).take_while(holds).count()
+    (0..pages)
+        .take_while(|&index| is_marked(at + index * PAGE, index, salt))
+        .count()
+}
+
+/// Whether the page at `at` holds the marks that [`fill`] gave to page `index` of its region.
+pub fn is_marked(at: usize, index: usize, salt: u64) -> bool {
+    (read(at), read(at + PAGE - 8)) == marks(index, salt)
 }
 
 /// Counts the pages, from the first on, whose first and last word are zero; `pages` if all are.
@@ -126,4 +136,21 @@ pub fn zero(at: usize, pages: usize) -> usize {
     (0..pages)
         .take_while(|index| read(at + index * PAGE) == 0 && read(at + index * PAGE + PAGE - 8) == 0)
         .count()
+}
+
+/// Whether the kernel can read the byte at `at` for this process: it is asked to take it for a path.
+pub fn readable(at: usize) -> bool {
+    // SAFETY: the kernel reads. `O_PATH` opens nothing that would be changed by it.
+    match unsafe { crate::syscall!(__NR_openat, AT_FDCWD, at, O_PATH, 0) } {
+        // SAFETY: closes what has just been opened.
+        Ok(fd) => unsafe { crate::syscall!(__NR_close, fd) }.is_ok(),
+        Err(error) => error != Errno::EFAULT,
+    }
+}
+
+/// Whether the kernel can write the word at `at` for this process: it is asked to put the time there.
+pub fn writable(at: usize) -> bool {
+    check(at, 16);
+    // SAFETY: no Rust object lies in the range, see the module.
+    unsafe { crate::syscall!(__NR_clock_gettime, CLOCK_MONOTONIC, at) }.is_ok()
 }
