@@ -6,7 +6,7 @@
 
 use super::flags::VmaFlags;
 use super::mapping::{Backing, Faulted, Identity, Vma};
-use crate::PageRange;
+use crate::{PageRange, VirtAddr};
 
 /// Where a mapping that is about to be added, or changed, comes from. It decides what a fork forbids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,36 +78,44 @@ pub fn merged(prev: Option<&Vma>, new: &Vma, next: Option<&Vma>, sides: Sides) -
 }
 
 /// Whether `right` lies directly behind `left`, and all but their identities agrees.
-pub fn follows(left: &Vma, right: &Vma) -> bool {
-    left.end() == right.start()
-        && left.prot == right.prot
+fn follows(left: &Vma, right: &Vma) -> bool {
+    left.end() == right.start() && alike(left, right) && offsets_follow(left, right)
+}
+
+/// Linux's `is_mergeable_vma`.
+fn alike(left: &Vma, right: &Vma) -> bool {
+    left.prot == right.prot
         && ((left.flags ^ right.flags) - VmaFlags::IGNORED_BY_MERGE).is_empty()
         && left.userfault == right.userfault
         && left.name == right.name
-        && offsets_follow(left, right)
 }
 
 /// Whether both show the same thing, and `right` from where `left` ends.
 ///
 /// Private mappings of an object may hold pages of their own, which need consecutive homes as well.
 fn offsets_follow(left: &Vma, right: &Vma) -> bool {
-    let homes_follow = || left.home() + left.range.len() == right.home();
+    let own_pages = matches!(right.backing, Backing::Anonymous) || right.is_cow();
+    objects_follow(left, right) && (!own_pages || left.home() + left.range.len() == right.home())
+}
+
+/// Whether both show the same object, and `right` from where `left` ends; true of two anonymous mappings.
+fn objects_follow(left: &Vma, right: &Vma) -> bool {
     match (left.backing, right.backing) {
-        (Backing::Anonymous, Backing::Anonymous) => homes_follow(),
+        (Backing::Anonymous, Backing::Anonymous) => true,
         (
             Backing::Shared {
                 object: a,
                 offset: at,
             },
             Backing::Shared { object: b, offset },
-        ) => a == b && at + left.range.pages() == offset,
-        (
+        )
+        | (
             Backing::Private {
                 object: a,
                 offset: at,
             },
             Backing::Private { object: b, offset },
-        ) => a == b && at + left.range.pages() == offset && (!right.is_cow() || homes_follow()),
+        ) => a == b && at + left.range.pages() == offset,
         _ => false,
     }
 }
@@ -145,4 +153,41 @@ fn share_batch(left: &Vma, right: &Vma) -> bool {
         && ((left.flags ^ right.flags) - VmaFlags::IGNORED_BY_MERGE).is_empty()
         && left.page_offset() + left.range.pages() == right.page_offset()
         && left.home() + left.range.len() == right.home()
+}
+
+/// What a mapping is to the one before it while both move together, wherever they are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// They never join.
+    Apart,
+    /// They join in any move: each could have been merged with the other long since, but no call has tried.
+    Joins,
+    /// One of them is faulted and the other is not, and they join where the faulted one comes home: where the latter of the two
+    /// starts at this address.
+    JoinsAtHome(VirtAddr),
+}
+
+/// What `right` is to `left`, which it touches.
+///
+/// A move takes an unfaulted mapping's home along and leaves a faulted one's where it is; nothing else of it changes.
+pub fn relation(left: &Vma, right: &Vma) -> Relation {
+    if !alike(left, right) || right.flags.intersects(VmaFlags::SPECIAL) {
+        return Relation::Apart;
+    }
+    match (left.anon, right.anon) {
+        (Some(one), None) if !one.identity.is_by_fork() && objects_follow(left, right) => {
+            Relation::JoinsAtHome(one.home + left.range.len())
+        }
+        (None, Some(one)) if !one.identity.is_by_fork() && objects_follow(left, right) => {
+            Relation::JoinsAtHome(one.home)
+        }
+        (one, other) if one.map(|one| one.identity) == other.map(|other| other.identity) => {
+            if offsets_follow(left, right) {
+                Relation::Joins
+            } else {
+                Relation::Apart
+            }
+        }
+        _ => Relation::Apart,
+    }
 }

@@ -1,6 +1,8 @@
 //! Where a new mapping may go.
 
-use crate::vma::{Vma, VmaFlags};
+use super::VmaTree;
+use super::path::{Path, Step};
+use crate::vma::VmaFlags;
 use crate::{PAGE_SIZE, PageRange, VirtAddr};
 
 /// Which of the fitting places is taken.
@@ -30,38 +32,207 @@ pub struct FreeRequest {
 
 impl FreeRequest {
     /// How long a gap must be.
-    fn gap(&self) -> Option<u64> {
+    fn needed(&self) -> Option<u64> {
         self.len.checked_add(self.align - PAGE_SIZE)
     }
 
-    /// The place within the gap `start..end`, which lies in the bounds.
-    fn place(&self, start: u64, end: u64) -> VirtAddr {
-        match self.direction {
+    /// The place in the free bytes `start..end`.
+    fn place(&self, needed: u64, start: u64, end: u64) -> Option<VirtAddr> {
+        let (start, end) = (
+            start.max(self.bounds.start().get()),
+            end.min(self.bounds.end().get()),
+        );
+        if end < start || end - start < needed {
+            return None;
+        }
+        Some(match self.direction {
             Direction::TopDown => VirtAddr::new(end - self.len).align_down(self.align),
             Direction::BottomUp => VirtAddr::new((start + self.align - 1) & !(self.align - 1)),
-        }
+        })
     }
 }
 
-/// The first gap in the direction of the search that is long enough.
-pub(super) fn find(entries: &[Vma], request: &FreeRequest) -> Option<VirtAddr> {
-    let needed = request.gap()?;
-    let bounds = request.bounds;
-    let gap = |index: usize| {
-        let start = index.checked_sub(1).map_or(0, |index| entries[index].end().get());
-        let end = entries.get(index).map_or(bounds.end().get(), |vma| {
-            let guard = if vma.flags.contains(VmaFlags::GROWSDOWN) {
-                request.guard
-            } else {
-                0
-            };
-            vma.start().get().saturating_sub(guard)
-        });
-        let (start, end) = (start.max(bounds.start().get()), end.min(bounds.end().get()));
-        (end >= start && end - start >= needed).then(|| request.place(start, end))
-    };
-    match request.direction {
-        Direction::TopDown => (0..=entries.len()).rev().find_map(gap),
-        Direction::BottomUp => (0..=entries.len()).find_map(gap),
+impl VmaTree {
+    /// A free range as `request` wants it, in O(log n) where no mapping grows downwards.
+    pub fn find_free(&self, request: &FreeRequest) -> Option<VirtAddr> {
+        let needed = request.needed()?;
+        let behind_all = self.total.span;
+        let last = || request.place(needed, behind_all, u64::MAX);
+        match request.direction {
+            Direction::TopDown => last().or_else(|| self.find_free_below(request, needed)),
+            Direction::BottomUp => self.find_free_above(request, needed).or_else(last),
+        }
+    }
+
+    /// The highest place before a mapping.
+    fn find_free_below(&self, request: &FreeRequest, needed: u64) -> Option<VirtAddr> {
+        if self.total.gap < needed {
+            return None;
+        }
+        let mut path = self.locate(request.bounds.end().get() - PAGE_SIZE);
+        if self.at(&path).is_none() {
+            path = self.step_back(&path)?;
+        }
+        loop {
+            if let Some(found) = self.place_before(&path, request, needed) {
+                return Some(found);
+            }
+            if path.base < request.bounds.start().get() + needed {
+                return None;
+            }
+            path = self.back_to_gap(path, needed)?;
+        }
+    }
+
+    /// The lowest place before a mapping.
+    fn find_free_above(&self, request: &FreeRequest, needed: u64) -> Option<VirtAddr> {
+        if self.total.gap < needed {
+            return None;
+        }
+        let mut path = self.locate(request.bounds.start().get());
+        loop {
+            self.at(&path)?;
+            if let Some(found) = self.place_before(&path, request, needed) {
+                return Some(found);
+            }
+            if path.base >= request.bounds.end().get() {
+                return None;
+            }
+            path = self.on_to_gap(path, needed)?;
+        }
+    }
+
+    /// The place before the mapping at `path`.
+    fn place_before(&self, path: &Path, request: &FreeRequest, needed: u64) -> Option<VirtAddr> {
+        let extent = self.leaf(path).extents().get(path.at())?;
+        if extent.gap < needed {
+            return None;
+        }
+        let grows = self.at(path)?.flags.contains(VmaFlags::GROWSDOWN);
+        let end = path.base + extent.gap;
+        let end = if grows {
+            end.saturating_sub(request.guard)
+        } else {
+            end
+        };
+        request.place(needed, path.base, end)
+    }
+
+    /// The way to the nearest mapping before the one at `path` with enough free bytes before it.
+    fn back_to_gap(&self, mut path: Path, needed: u64) -> Option<Path> {
+        if self.back_in_leaf(&mut path, needed) {
+            return Some(path);
+        }
+        // At the front of the leaf now: `base` is that of every node on the way that has no subtree further left.
+        for level in 1..=self.height {
+            let step = path.steps[level];
+            let inner = self.inners.get(step.node);
+            for at in (0..step.at).rev() {
+                if inner.gaps()[at] >= needed {
+                    path.steps[level].at = at;
+                    return Some(self.descend_last(path, level, needed));
+                }
+                path.base -= inner.spans()[at];
+            }
+        }
+        None
+    }
+
+    /// Goes back in the leaf of `path` to a mapping with enough free bytes before it, or else to the front.
+    fn back_in_leaf(&self, path: &mut Path, needed: u64) -> bool {
+        let extents = self.leaf(path).extents();
+        for at in (0..path.at()).rev() {
+            path.base -= extents[at].reach();
+            if extents[at].gap >= needed {
+                path.steps[0].at = at;
+                return true;
+            }
+        }
+        path.steps[0].at = 0;
+        false
+    }
+
+    /// From the subtree of `path` at `level`, at whose end `base` lies and which has a gap that is long enough, down to the last such.
+    fn descend_last(&self, mut path: Path, level: usize, needed: u64) -> Path {
+        self.visit(level);
+        for below in (1..level).rev() {
+            let above = path.steps[below + 1];
+            let node = self.inners.get(above.node).child(above.at);
+            let inner = self.inners.get(node);
+            let mut at = inner.len() - 1;
+            while inner.gaps()[at] < needed {
+                path.base -= inner.spans()[at];
+                at -= 1;
+            }
+            path.steps[below] = Step { node, at };
+        }
+        let above = path.steps[1];
+        let node = self.inners.get(above.node).child(above.at);
+        path.steps[0] = Step {
+            node,
+            at: self.leaves.get(node).len(),
+        };
+        self.back_in_leaf(&mut path, needed);
+        path
+    }
+
+    /// The way to the nearest mapping behind the one at `path` with enough free bytes before it.
+    fn on_to_gap(&self, mut path: Path, needed: u64) -> Option<Path> {
+        let extents = self.leaf(&path).extents();
+        path.base += extents[path.at()].reach();
+        path.steps[0].at += 1;
+        if self.on_in_leaf(&mut path, needed) {
+            return Some(path);
+        }
+        for level in 1..=self.height {
+            let step = path.steps[level];
+            let inner = self.inners.get(step.node);
+            for at in step.at + 1..inner.len() {
+                if inner.gaps()[at] >= needed {
+                    path.steps[level].at = at;
+                    return Some(self.descend_first(path, level, needed));
+                }
+                path.base += inner.spans()[at];
+            }
+        }
+        None
+    }
+
+    /// Goes on in the leaf of `path` to a mapping with enough free bytes before it, or else to the end.
+    fn on_in_leaf(&self, path: &mut Path, needed: u64) -> bool {
+        let extents = self.leaf(path).extents();
+        for (at, extent) in extents.iter().enumerate().skip(path.at()) {
+            if extent.gap >= needed {
+                path.steps[0].at = at;
+                return true;
+            }
+            path.base += extent.reach();
+        }
+        path.steps[0].at = extents.len();
+        false
+    }
+
+    /// From the subtree of `path` at `level`, at whose front `base` lies and which has a gap that is long enough, down to the first
+    /// such.
+    fn descend_first(&self, mut path: Path, level: usize, needed: u64) -> Path {
+        self.visit(level);
+        for below in (1..level).rev() {
+            let above = path.steps[below + 1];
+            let node = self.inners.get(above.node).child(above.at);
+            let inner = self.inners.get(node);
+            let mut at = 0;
+            while inner.gaps()[at] < needed {
+                path.base += inner.spans()[at];
+                at += 1;
+            }
+            path.steps[below] = Step { node, at };
+        }
+        let above = path.steps[1];
+        path.steps[0] = Step {
+            node: self.inners.get(above.node).child(above.at),
+            at: 0,
+        };
+        self.on_in_leaf(&mut path, needed);
+        path
     }
 }

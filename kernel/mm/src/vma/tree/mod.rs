@@ -2,14 +2,34 @@
 //!
 //! Reading never fails. Every edit is infallible too, once [`VmaTree::reserve`] has set aside room for it: a call reserves
 //! what its plan needs, and nothing can fail after that.
+//!
+//! The tree is a B+tree that stores no address. Each mapping has its length and the free bytes before it; each inner node knows
+//! how far each of its subtrees reaches, and an address is what a search adds up on its way down. A run of neighbouring
+//! mappings is therefore a few subtrees that can be hung elsewhere as they are, which is how
+//! [`VmaTree::move_run`] moves a hundred thousand mappings by editing some dozen nodes.
 
+mod edit;
 mod free;
+mod inner;
+mod iter;
+mod leaf;
+mod path;
+mod pool;
+mod summary;
+#[cfg(test)]
+mod tests;
 
 use super::mapping::Vma;
 use super::merge::{self, Origin, Sides};
 use crate::{Errno, PageRange, VirtAddr};
-use alloc::vec::Vec;
+use core::cell::Cell;
 pub use free::{Direction, FreeRequest};
+use inner::Inner;
+pub use iter::Iter;
+use leaf::Leaf;
+use path::Path;
+use pool::{NodeId, Pool};
+use summary::Summary;
 
 /// Sums over all mappings of a tree; in bytes, but for the number of mappings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,58 +47,87 @@ pub struct Totals {
 }
 
 /// The mappings of an address space.
-#[derive(Default)]
 pub struct VmaTree {
-    entries: Vec<Vma>,
+    leaves: Pool<Leaf, 4>,
+    inners: Pool<Inner, 2>,
+    /// Meaningless while there is no mapping.
+    root: NodeId,
+    /// How many levels of inner nodes there are.
+    height: usize,
+    /// The summary of the whole tree, whose base is address 0.
+    total: Summary,
+    visited: Cell<u64>,
+}
+
+impl Default for VmaTree {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl VmaTree {
     /// An empty tree, which owns no memory.
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self {
+            leaves: Pool::new(),
+            inners: Pool::new(),
+            root: 0,
+            height: 0,
+            total: Summary::EMPTY,
+            visited: Cell::new(0),
+        }
     }
 
     /// How many mappings there are.
-    pub fn len(&self) -> u64 {
-        self.entries.len() as u64
+    pub const fn len(&self) -> u64 {
+        self.total.sums.count as u64
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.total.sums.count == 0
     }
 
     /// Sums over all mappings; kept up to date by every edit, so that asking costs nothing.
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals {
-            mappings: self.len(),
-            ..Totals::default()
-        };
-        for vma in &self.entries {
-            totals.bytes += vma.range.len();
-            totals.accounted += vma.range.len() * u64::from(vma.flags.contains(super::VmaFlags::ACCOUNT));
-            totals.locked += vma.range.len() * u64::from(vma.flags.contains(super::VmaFlags::LOCKED));
-            totals.data += vma.range.len() * u64::from(vma.is_data());
+    pub const fn totals(&self) -> Totals {
+        let sums = &self.total.sums;
+        Totals {
+            mappings: sums.count as u64,
+            bytes: sums.bytes,
+            accounted: sums.accounted,
+            locked: sums.locked,
+            data: sums.data,
         }
-        totals
+    }
+
+    /// How many nodes searches and rearrangements have gone through since the tree was made.
+    pub const fn nodes_visited(&self) -> u64 {
+        self.visited.get()
     }
 
     /// The mapping that holds `addr`.
+    #[inline]
     pub fn find(&self, addr: VirtAddr) -> Option<Vma> {
-        self.find_or_next(addr).filter(|vma| vma.range.contains(addr))
+        self.find_or_next(addr).filter(|vma| vma.start() <= addr)
     }
 
     /// The mapping that holds `addr`, or else the first one behind it (Linux's `find_vma`).
+    #[inline]
     pub fn find_or_next(&self, addr: VirtAddr) -> Option<Vma> {
-        self.around(addr).1
+        if self.is_empty() {
+            return None;
+        }
+        self.at(&self.locate(addr.get()))
     }
 
     /// The mapping that holds `addr` or else the first one behind it, and the one before that (Linux's `find_vma_prev`), the
     /// latter first.
     pub fn around(&self, addr: VirtAddr) -> (Option<Vma>, Option<Vma>) {
-        let at = self.index(addr);
-        let prev = at.checked_sub(1).and_then(|at| self.entries.get(at));
-        (prev.copied(), self.entries.get(at).copied())
+        if self.is_empty() {
+            return (None, None);
+        }
+        let path = self.locate(addr.get());
+        (self.before(&path), self.at(&path))
     }
 
     /// Whether nothing is mapped in `range`.
@@ -89,24 +138,21 @@ impl VmaTree {
 
     /// The mappings that share a page with `range`, whole, lowest first.
     pub fn iter(&self, range: PageRange) -> Iter<'_> {
-        Iter {
-            rest: self.entries.get(self.index(range.start())..).unwrap_or_default(),
-            end: range.end(),
-        }
-    }
-
-    /// A free range as `request` wants it.
-    pub fn find_free(&self, request: &FreeRequest) -> Option<VirtAddr> {
-        free::find(&self.entries, request)
+        Iter::new(self, range)
     }
 
     /// Sets memory aside for edits that together add at most `added` mappings (each cut of a mapping in two adds one).
     /// What was set aside and not used stays for later calls.
     ///
     /// # Errors
-    /// `ENOMEM`; the tree is as before.
+    /// `ENOMEM`; the mappings are as before.
     pub fn reserve(&mut self, added: usize) -> Result<(), Errno> {
-        self.entries.try_reserve(added).map_err(|_| Errno::ENOMEM)
+        // Each leaf that is full now splits once at most, and a leaf that was split takes 7 more mappings before it splits again; the
+        // same goes for inner nodes, with 10 subtrees, and one more for each level that the tree gains.
+        let leaves = added.min(self.leaves.in_use()) + added / 7 + 1;
+        let inners = (leaves * self.height).min(self.inners.in_use()) + leaves / 9 + 2;
+        self.leaves.reserve(leaves, &Leaf::BLANK)?;
+        self.inners.reserve(inners, &Inner::BLANK)
     }
 
     /// Adds a mapping without merging it. Adds one.
@@ -114,13 +160,12 @@ impl VmaTree {
     /// # Panics
     /// If its range is empty or not free, or nothing is reserved.
     pub fn insert(&mut self, vma: Vma) {
-        assert!(
-            self.is_free(vma.range) && !vma.range.is_empty(),
-            "{vma:?} overlaps a mapping"
-        );
-        assert!(self.entries.len() < self.entries.capacity(), "nothing reserved");
-        let at = self.index(vma.start());
-        self.entries.insert(at, vma);
+        assert!(!vma.range.is_empty(), "an empty mapping");
+        if self.is_empty() {
+            return self.plant(&vma);
+        }
+        let path = self.locate(vma.start().get());
+        self.insert_checked(&path, &vma);
     }
 
     /// Adds a mapping, and merges it with its neighbours where [`merge::sides`] allows that. Answers what it became part of. Adds
@@ -129,9 +174,14 @@ impl VmaTree {
     /// # Panics
     /// As [`VmaTree::insert`].
     pub fn map(&mut self, vma: Vma, origin: Origin) -> Vma {
-        let (prev, next) = self.around(vma.start());
+        if self.is_empty() {
+            self.insert(vma);
+            return vma;
+        }
+        let path = self.locate(vma.start().get());
+        let (prev, next) = (self.before(&path), self.at(&path));
         let sides = merge::sides(prev.as_ref(), &vma, next.as_ref(), origin);
-        self.map_with(vma, sides)
+        self.join_in(&path, prev, &vma, next, sides)
     }
 
     /// Adds a mapping, merged with the neighbours on `sides`: for a caller that knows more than [`merge::sides`] does (a
@@ -139,18 +189,15 @@ impl VmaTree {
     /// `MREMAP_DONTUNMAP` does not merge with its own copy).
     ///
     /// # Panics
-    /// As [`VmaTree::insert`].
+    /// As [`VmaTree::insert`]; or if there is no neighbour on a side.
     pub fn map_with(&mut self, vma: Vma, sides: Sides) -> Vma {
-        let (prev, next) = self.around(vma.start());
-        let merged = merge::merged(prev.as_ref(), &vma, next.as_ref(), sides);
-        if sides.prev {
-            self.take(prev);
+        if self.is_empty() {
+            self.insert(vma);
+            return vma;
         }
-        if sides.next {
-            self.take(next);
-        }
-        self.insert(merged);
-        merged
+        let path = self.locate(vma.start().get());
+        let (prev, next) = (self.before(&path), self.at(&path));
+        self.join_in(&path, prev, &vma, next, sides)
     }
 
     /// Changes protection, flags, userfaultfd or name of the part of one mapping that lies in `range`, as `change` says; the part is
@@ -162,24 +209,48 @@ impl VmaTree {
     /// # Panics
     /// If `range` is empty or not within one mapping, or too little is reserved.
     pub fn modify(&mut self, range: PageRange, change: impl FnOnce(&mut Vma)) -> Vma {
-        let (prev, vma) = self.around(range.start());
-        let vma = vma.filter(|vma| vma.range.covers(range) && !range.is_empty());
-        let vma = vma.expect("a part of one mapping");
+        let (path, vma) = self.expect_at(range.start());
+        assert!(
+            vma.range.covers(range) && !range.is_empty(),
+            "{range:?} is not within {vma:?}"
+        );
         let mut part = vma.with_range(range);
         change(&mut part);
-        let prev = prev.filter(|_| range.start() == vma.start());
-        let next = self.find_or_next(vma.end()).filter(|_| range.end() == vma.end());
+        let prev = if range.start() == vma.start() {
+            self.before(&path)
+        } else {
+            None
+        };
+        let next = if range.end() == vma.end() {
+            self.behind(&path)
+        } else {
+            None
+        };
         let sides = merge::sides(prev.as_ref(), &part, next.as_ref(), Origin::Usual);
-        self.take(Some(vma));
-        for rest in [
-            PageRange::between(vma.start(), range.start()),
-            PageRange::between(range.end(), vma.end()),
-        ] {
-            if !rest.is_empty() {
-                self.insert(vma.with_range(rest));
+        let merged = merge::merged(prev.as_ref(), &part, next.as_ref(), sides);
+        let head = PageRange::between(vma.start(), range.start());
+        let tail = PageRange::between(range.end(), vma.end());
+        match (sides.prev, sides.next) {
+            (false, false) => {
+                self.replace_at(&path, &part);
+                self.insert_rest(&vma, head);
+                self.insert_rest(&vma, tail);
+            }
+            (true, true) => {
+                self.remove_at(&path);
+                self.remove(range.end());
+                self.replace(merged.start(), &merged);
+            }
+            (true, false) => {
+                self.shrink_to(&path, &vma, tail);
+                self.replace(merged.start(), &merged);
+            }
+            (false, true) => {
+                self.shrink_to(&path, &vma, head);
+                self.replace(range.end(), &merged);
             }
         }
-        self.map_with(part, sides)
+        merged
     }
 
     /// Changes one whole mapping where it is, and merges it with nobody: for what a fault, `MREMAP_DONTUNMAP` or `mseal` do.
@@ -188,9 +259,11 @@ impl VmaTree {
     /// # Panics
     /// If no mapping holds `addr`.
     pub fn update(&mut self, addr: VirtAddr, change: impl FnOnce(&mut Vma)) {
-        let at = self.index(addr);
-        let vma = self.entries.get_mut(at).filter(|vma| vma.range.contains(addr));
-        change(vma.expect("a mapping at the address"));
+        let (path, mut vma) = self.expect_at(addr);
+        let range = vma.range;
+        change(&mut vma);
+        assert_eq!(vma.range, range, "the range stays");
+        self.replace_at(&path, &vma);
     }
 
     /// Cuts the mapping that holds `addr` in two there, and answers whether there was one to cut. Adds at most one.
@@ -198,12 +271,15 @@ impl VmaTree {
     /// # Panics
     /// If nothing is reserved.
     pub fn split(&mut self, addr: VirtAddr) -> bool {
-        let Some(vma) = self.find(addr).filter(|vma| vma.start() < addr) else {
+        if self.is_empty() {
+            return false;
+        }
+        let path = self.locate(addr.get());
+        let Some(vma) = self.at(&path).filter(|vma| vma.start() < addr) else {
             return false;
         };
-        self.take(Some(vma));
-        self.insert(vma.with_range(PageRange::between(vma.start(), addr)));
-        self.insert(vma.with_range(PageRange::between(addr, vma.end())));
+        self.replace_at(&path, &vma.with_range(PageRange::between(addr, vma.end())));
+        self.insert_rest(&vma, PageRange::between(vma.start(), addr));
         true
     }
 
@@ -216,53 +292,117 @@ impl VmaTree {
         if range.is_empty() {
             return;
         }
-        let (first, mut at) = (self.index(range.start()), self.index(range.start()));
-        let (mut head, mut tail) = (None, None);
-        while let Some(vma) = self.entries.get(at).filter(|vma| vma.start() < range.end()) {
-            if vma.start() < range.start() {
-                head = Some(vma.with_range(PageRange::between(vma.start(), range.start())));
+        while !self.is_empty() {
+            let path = self.locate(range.start().get());
+            let Some(vma) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
+                break;
+            };
+            let (start, end) = (vma.start().max(range.start()), vma.end().min(range.end()));
+            let head = PageRange::between(vma.start(), start);
+            let tail = PageRange::between(end, vma.end());
+            if tail.is_empty() {
+                self.shrink_to(&path, &vma, head);
+            } else {
+                self.replace_at(&path, &vma.with_range(tail));
+                self.insert_rest(&vma, head);
             }
-            if vma.end() > range.end() {
-                tail = Some(vma.with_range(PageRange::between(range.end(), vma.end())));
-            }
-            if let Some(part) = vma.range.intersection(range) {
-                removed(vma.with_range(part));
-            }
-            at += 1;
-        }
-        self.entries.drain(first..at);
-        head.into_iter().chain(tail).for_each(|vma| self.insert(vma));
-    }
-
-    /// Removes a mapping that is there.
-    fn take(&mut self, vma: Option<Vma>) {
-        if let Some(vma) = vma {
-            let at = self.index(vma.start());
-            self.entries.remove(at);
+            removed(vma.with_range(PageRange::between(start, end)));
         }
     }
 
-    /// The place of the first mapping that ends after `addr`.
-    fn index(&self, addr: VirtAddr) -> usize {
-        self.entries.partition_point(|vma| vma.end() <= addr)
+    /// Adds the part `rest` of a mapping that was cut; nothing if that is empty.
+    fn insert_rest(&mut self, vma: &Vma, rest: PageRange) {
+        if !rest.is_empty() {
+            self.insert(vma.with_range(rest));
+        }
     }
-}
 
-/// Mappings in order; see [`VmaTree::iter`].
-pub struct Iter<'a> {
-    rest: &'a [Vma],
-    end: VirtAddr,
-}
+    /// Leaves of the mapping at `path` only `rest`, which may be nothing.
+    fn shrink_to(&mut self, path: &Path, vma: &Vma, rest: PageRange) {
+        if rest.is_empty() {
+            self.remove_at(path);
+        } else {
+            self.replace_at(path, &vma.with_range(rest));
+        }
+    }
 
-impl Iterator for Iter<'_> {
-    type Item = Vma;
+    /// Adds `vma` before `path`, between `prev` and `next`, and merges it with those on `sides`.
+    fn join_in(&mut self, path: &Path, prev: Option<Vma>, vma: &Vma, next: Option<Vma>, sides: Sides) -> Vma {
+        let merged = merge::merged(prev.as_ref(), vma, next.as_ref(), sides);
+        match (sides.prev, sides.next) {
+            (false, false) => self.insert_checked(path, vma),
+            (false, true) => self.replace_at(path, &merged),
+            (true, both) => {
+                if both {
+                    self.remove_at(path);
+                }
+                self.replace(merged.start(), &merged);
+            }
+        }
+        merged
+    }
 
-    fn next(&mut self) -> Option<Vma> {
-        let (vma, rest) = self
-            .rest
-            .split_first()
-            .filter(|(vma, _)| vma.start() < self.end)?;
-        self.rest = rest;
-        Some(*vma)
+    /// Adds `vma` before `path`.
+    fn insert_checked(&mut self, path: &Path, vma: &Vma) {
+        let room = self
+            .leaf(path)
+            .extents()
+            .get(path.at())
+            .map_or(u64::MAX, |next| next.gap);
+        let used = vma.end().get().wrapping_sub(path.base);
+        assert!(
+            vma.start().get() >= path.base && used <= room,
+            "{vma:?} overlaps a mapping"
+        );
+        self.insert_before(path, vma);
+    }
+
+    /// Changes the mapping that holds `addr` to `vma`.
+    fn replace(&mut self, addr: VirtAddr, vma: &Vma) {
+        let path = self.locate(addr.get());
+        self.replace_at(&path, vma);
+    }
+
+    /// Removes the mapping that holds `addr`.
+    fn remove(&mut self, addr: VirtAddr) {
+        let path = self.locate(addr.get());
+        self.remove_at(&path);
+    }
+
+    /// The mapping that holds `addr`.
+    fn expect_at(&self, addr: VirtAddr) -> (Path, Vma) {
+        assert!(!self.is_empty(), "a mapping at {addr}");
+        let path = self.locate(addr.get());
+        match self.at(&path) {
+            Some(vma) if vma.start() <= addr => (path, vma),
+            _ => panic!("no mapping at {addr}"),
+        }
+    }
+
+    /// Makes `vma` the only mapping.
+    fn plant(&mut self, vma: &Vma) {
+        let root = self.leaves.take();
+        let leaf = self.leaves.get_mut(root);
+        *leaf = Leaf::BLANK;
+        leaf.insert(
+            0,
+            leaf::Extent {
+                gap: vma.start().get(),
+                len: vma.range.len(),
+            },
+            vma,
+        );
+        (self.root, self.height, self.total) = (root, 0, leaf.summary());
+    }
+
+    /// After the last mapping is gone.
+    fn clear_root(&mut self) {
+        (self.root, self.height, self.total) = (0, 0, Summary::EMPTY);
+    }
+
+    /// Counts nodes.
+    #[inline]
+    fn visit(&self, nodes: usize) {
+        self.visited.set(self.visited.get() + nodes as u64);
     }
 }

@@ -1,0 +1,310 @@
+//! Edits of one mapping where it lies, and what they change on the way to the root.
+//!
+//! A mapping's gap counts from the end of the one before it, so an edit that moves a mapping's end changes the gap of the next one
+//! too, and no other: all others stay where they are, and no subtree between needs to hear of it.
+
+use super::inner::{INNER, INNER_MIN};
+use super::leaf::{Extent, LEAF, LEAF_MIN};
+use super::path::Path;
+use super::summary::{Rare, Sums};
+use super::{Inner, Leaf, VmaTree};
+use crate::vma::Vma;
+use crate::vma::merge::{Relation, relation};
+
+impl VmaTree {
+    /// Adds `vma` before the mapping at `path`, or at the end. The tree must not be empty.
+    pub(super) fn insert_before(&mut self, path: &Path, vma: &Vma) {
+        if self.leaf(path).len() == LEAF {
+            self.split_leaf(path);
+            let path = self.locate(vma.start().get());
+            return self.insert_before(&path, vma);
+        }
+        let prev = self.before_if_touching(path, vma);
+        let next = self.at(path);
+        let extent = Extent {
+            gap: vma.start().get() - path.base,
+            len: vma.range.len(),
+        };
+        let pair = related(prev.as_ref(), vma);
+        let sums = Sums::of(vma).with(pair);
+        let sums = match next {
+            Some(next) => sums.with(related(Some(vma), &next)),
+            None => sums,
+        };
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        leaf.insert(path.at(), extent, vma);
+        if path.at() == 0 {
+            leaf.head = pair;
+        }
+        let mut span = extent.reach();
+        if next.is_some() {
+            leaf.extent_mut(path.at() + 1).gap -= span;
+            span = 0;
+        }
+        self.propagate(path, span, &sums);
+    }
+
+    /// Removes the mapping at `path`.
+    pub(super) fn remove_at(&mut self, path: &Path) {
+        let leaf = self.leaf(path);
+        let (at, vma) = (path.at(), leaf.get(path.at(), path.base));
+        let mut sums = Sums::default().minus(&Sums::of(&vma).with(leaf.pair(at)));
+        let reach = leaf.extents()[at].reach();
+        let mut span = 0u64.wrapping_sub(reach);
+        if at + 1 < leaf.len() {
+            sums = sums.minus(&Sums::default().with(leaf.pair(at + 1)));
+            span = 0;
+            let leaf = self.leaves.get_mut(path.steps[0].node);
+            leaf.extent_mut(at + 1).gap += reach;
+        } else if let Some(next) = self.step_on(path) {
+            let gap = self.leaf(&next).extents()[0].gap;
+            self.set_head(&next, gap + reach, Relation::Apart);
+        }
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        leaf.remove(at);
+        if at == 0 {
+            leaf.head = Relation::Apart;
+        }
+        self.propagate(path, span, &sums);
+        self.refill_leaf(path);
+    }
+
+    /// Changes the mapping at `path` to `vma`, which fits between its neighbours.
+    pub(super) fn replace_at(&mut self, path: &Path, vma: &Vma) {
+        let leaf = self.leaf(path);
+        let (at, len, old) = (path.at(), leaf.len(), leaf.get(path.at(), path.base));
+        let prev = self.before_if_touching(path, vma);
+        let pair = related(prev.as_ref(), vma);
+        let mut sums = Sums::of(vma)
+            .with(pair)
+            .minus(&Sums::of(&old).with(leaf.pair(at)));
+        let extent = Extent {
+            gap: vma.start().get() - path.base,
+            len: vma.range.len(),
+        };
+        let mut span = extent.reach().wrapping_sub(leaf.extents()[at].reach());
+        if at + 1 < len {
+            let next_before = leaf.pair(at + 1);
+            let leaf = self.leaves.get_mut(path.steps[0].node);
+            let next = leaf.extent_mut(at + 1);
+            next.gap = next.gap.wrapping_sub(span);
+            span = 0;
+            *leaf.extent_mut(at) = extent;
+            leaf.set_traits(at, vma);
+            let next_after = leaf.pair(at + 1);
+            sums.add(
+                &Sums::default()
+                    .with(next_after)
+                    .minus(&Sums::default().with(next_before)),
+            );
+        } else {
+            if let Some(next) = self.step_on(path) {
+                let next_vma = self.leaf(&next).get(0, next.base);
+                let gap = self.leaf(&next).extents()[0].gap.wrapping_sub(span);
+                self.set_head(&next, gap, related(Some(vma), &next_vma));
+            }
+            let leaf = self.leaves.get_mut(path.steps[0].node);
+            *leaf.extent_mut(at) = extent;
+            leaf.set_traits(at, vma);
+        }
+        if at == 0 {
+            self.leaves.get_mut(path.steps[0].node).head = pair;
+        }
+        self.propagate(path, span, &sums);
+    }
+
+    /// Changes what the first mapping of the leaf at `path` knows of the one before it.
+    pub(super) fn set_head(&mut self, path: &Path, gap: u64, pair: Relation) {
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let span = gap.wrapping_sub(leaf.extents()[0].gap);
+        let sums = Sums::default().with(pair).minus(&Sums::default().with(leaf.head));
+        leaf.extent_mut(0).gap = gap;
+        leaf.head = pair;
+        self.propagate(path, span, &sums);
+    }
+
+    /// Carries the change of a leaf up to the root: `span` and `sums` are differences, gaps and homes are read anew.
+    pub(super) fn propagate(&mut self, path: &Path, span: u64, sums: &Sums) {
+        let leaf = self.leaves.get(path.steps[0].node);
+        let mut gap = Some(leaf.largest_gap());
+        let homing = self.total.sums.rare.homing != 0 || (sums.rare != Rare::NONE && sums.rare.homing != 0);
+        let mut homes = homing.then(|| leaf.homes());
+        for step in &path.steps[1..=self.height] {
+            let inner = self.inners.get_mut(step.node);
+            inner.adjust(step.at, span, sums);
+            gap = gap.and_then(|gap| inner.set_gap(step.at, gap));
+            homes = homes.map(|homes| inner.set_homes(step.at, homes));
+        }
+        self.total.span = self.total.span.wrapping_add(span);
+        self.total.sums.add(sums);
+        self.total.gap = gap.unwrap_or(self.total.gap);
+        self.total.homes = homes.unwrap_or(self.total.homes);
+    }
+
+    /// The mapping before `path`, if `vma` will touch it: only then anyone asks what the two are to each other.
+    fn before_if_touching(&self, path: &Path, vma: &Vma) -> Option<Vma> {
+        if path.base == vma.start().get() {
+            self.before(path)
+        } else {
+            None
+        }
+    }
+
+    /// Makes two leaves of a full one.
+    fn split_leaf(&mut self, path: &Path) {
+        let (left, right) = (path.steps[0].node, self.leaves.take());
+        let (lower, upper) = self.leaves.pair_mut(left, right);
+        *upper = Leaf::BLANK;
+        lower.move_to_front_of(upper, LEAF / 2);
+        let (lower, upper) = (lower.summary(), upper.summary());
+        self.split_child(path, 1, &lower, right, &upper);
+    }
+
+    /// Hangs `right` behind the node of `path` below `level`, after that was split in two.
+    pub(super) fn split_child(
+        &mut self,
+        path: &Path,
+        level: usize,
+        left: &super::summary::Summary,
+        right: u32,
+        right_summary: &super::summary::Summary,
+    ) {
+        if level > self.height {
+            let root = self.inners.take();
+            let inner = self.inners.get_mut(root);
+            *inner = Inner::BLANK;
+            inner.insert(0, self.root, left);
+            inner.insert(1, right, right_summary);
+            (self.root, self.height) = (root, level);
+            return;
+        }
+        let step = path.steps[level];
+        if self.inners.get(step.node).len() < INNER {
+            let inner = self.inners.get_mut(step.node);
+            inner.set(step.at, left);
+            inner.insert(step.at + 1, right, right_summary);
+            return;
+        }
+        let upper_id = self.inners.take();
+        let (lower, upper) = self.inners.pair_mut(step.node, upper_id);
+        *upper = Inner::BLANK;
+        lower.move_to_front_of(upper, INNER / 2);
+        let (node, at) = match step.at.checked_sub(lower.len()) {
+            Some(at) => (upper, at),
+            None => (lower, step.at),
+        };
+        node.set(at, left);
+        node.insert(at + 1, right, right_summary);
+        let (lower, upper) = (
+            self.inners.get(step.node).summary(),
+            self.inners.get(upper_id).summary(),
+        );
+        self.split_child(path, level + 1, &lower, upper_id, &upper);
+    }
+
+    /// Sees to it that the leaf at `path` is full enough.
+    fn refill_leaf(&mut self, path: &Path) {
+        if self.leaf(path).len() >= LEAF_MIN {
+            return;
+        }
+        if self.height == 0 {
+            if self.leaf(path).len() == 0 {
+                self.leaves.give(self.root);
+                self.clear_root();
+            }
+            return;
+        }
+        let above = path.steps[1];
+        let inner = self.inners.get(above.node);
+        let left_at = if above.at + 1 < inner.len() {
+            above.at
+        } else {
+            above.at - 1
+        };
+        self.even_out_leaves(above.node, left_at);
+        self.refill_inner(path, 1);
+    }
+
+    /// Makes one leaf of subtrees `at` and `at + 1` of `inner`, or two that are equally full.
+    pub(super) fn even_out_leaves(&mut self, inner: u32, at: usize) {
+        self.visit(3);
+        let parent = self.inners.get_mut(inner);
+        let (left_id, right_id) = (parent.child(at), parent.child(at + 1));
+        let (left, right) = self.leaves.pair_mut(left_id, right_id);
+        let all = left.len() + right.len();
+        if all <= LEAF {
+            left.take_from_front_of(right, right.len());
+            let summary = parent.get(at).then(&parent.get(at + 1));
+            parent.set(at, &summary);
+            parent.remove(at + 1);
+            self.leaves.give(right_id);
+            return;
+        }
+        if left.len() < right.len() {
+            left.take_from_front_of(right, all / 2 - left.len());
+        } else {
+            left.move_to_front_of(right, all / 2 - right.len());
+        }
+        parent.set(at, &left.summary());
+        parent.set(at + 1, &right.summary());
+    }
+
+    /// Sees to it that the inner node of `path` at `level` is full enough.
+    fn refill_inner(&mut self, path: &Path, level: usize) {
+        let node = path.steps[level].node;
+        let inner = self.inners.get(node);
+        if level == self.height {
+            if inner.len() == 1 {
+                (self.root, self.height) = (inner.child(0), level - 1);
+                self.inners.give(node);
+            }
+            return;
+        }
+        if inner.len() >= INNER_MIN {
+            return;
+        }
+        let above = path.steps[level + 1];
+        let left_at = if above.at + 1 < self.inners.get(above.node).len() {
+            above.at
+        } else {
+            above.at - 1
+        };
+        self.even_out_inners(above.node, left_at);
+        self.refill_inner(path, level + 1);
+    }
+
+    /// Makes one inner node of subtrees `at` and `at + 1` of `inner`, or two that are equally full.
+    pub(super) fn even_out_inners(&mut self, inner: u32, at: usize) {
+        self.visit(3);
+        let parent = self.inners.get(inner);
+        let (left_id, right_id) = (parent.child(at), parent.child(at + 1));
+        let (left, right) = self.inners.pair_mut(left_id, right_id);
+        let all = left.len() + right.len();
+        if all <= INNER {
+            left.take_from_front_of(right, right.len());
+            let summary = left.summary();
+            let parent = self.inners.get_mut(inner);
+            parent.set(at, &summary);
+            parent.remove(at + 1);
+            self.inners.give(right_id);
+            return;
+        }
+        if left.len() < right.len() {
+            left.take_from_front_of(right, all / 2 - left.len());
+        } else {
+            left.move_to_front_of(right, all / 2 - right.len());
+        }
+        let (left, right) = (left.summary(), right.summary());
+        let parent = self.inners.get_mut(inner);
+        parent.set(at, &left);
+        parent.set(at + 1, &right);
+    }
+}
+
+/// What `vma` is to the one before it.
+fn related(prev: Option<&Vma>, vma: &Vma) -> Relation {
+    match prev {
+        Some(prev) if prev.end() == vma.start() => relation(prev, vma),
+        _ => Relation::Apart,
+    }
+}

@@ -1,0 +1,262 @@
+//! The lowest nodes: mappings in order.
+
+use super::super::merge::{Relation, relation};
+use super::super::{Backing, Faulted, NameId, Prot, UserfaultId, Vma, VmaFlags};
+use super::summary::{Homes, Summary};
+use crate::{PageRange, VirtAddr};
+
+/// How many mappings a leaf holds, so that it is 1 KiB.
+pub(super) const LEAF: usize = 15;
+/// How many it holds at least, unless it is the root.
+pub(super) const LEAF_MIN: usize = 5;
+
+/// Where a mapping lies, counted from the end of the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Free bytes before it.
+    pub(super) gap: u64,
+    /// Its length in bytes.
+    pub(super) len: u64,
+}
+
+impl Extent {
+    /// Both.
+    #[inline]
+    pub(super) const fn reach(self) -> u64 {
+        self.gap + self.len
+    }
+}
+
+/// A mapping without its place.
+#[derive(Clone, Copy)]
+struct Traits {
+    prot: Prot,
+    flags: VmaFlags,
+    backing: Backing,
+    anon: Option<Faulted>,
+    userfault: Option<UserfaultId>,
+    name: Option<NameId>,
+}
+
+impl Traits {
+    const BLANK: Self = Self {
+        prot: Prot::empty(),
+        flags: VmaFlags::empty(),
+        backing: Backing::Anonymous,
+        anon: None,
+        userfault: None,
+        name: None,
+    };
+
+    #[inline]
+    fn of(vma: &Vma) -> Self {
+        let Vma {
+            range: _,
+            prot,
+            flags,
+            backing,
+            anon,
+            userfault,
+            name,
+        } = *vma;
+        Self {
+            prot,
+            flags,
+            backing,
+            anon,
+            userfault,
+            name,
+        }
+    }
+
+    #[inline]
+    fn at(&self, range: PageRange) -> Vma {
+        let Self {
+            prot,
+            flags,
+            backing,
+            anon,
+            userfault,
+            name,
+        } = *self;
+        Vma {
+            range,
+            prot,
+            flags,
+            backing,
+            anon,
+            userfault,
+            name,
+        }
+    }
+}
+
+/// A leaf. Extents are kept in order; the rest of a mapping stays in the slot that it was given, and `order` says which: four bits
+/// a mapping, the free slots behind. So an insertion moves 16 bytes a mapping and not 64.
+#[derive(Clone)]
+#[repr(align(64))]
+pub(super) struct Leaf {
+    len: usize,
+    order: u64,
+    /// What the first mapping is to the one before it, in another leaf; all other pairs are worked out when they are needed.
+    pub(super) head: Relation,
+    extents: [Extent; LEAF],
+    traits: [Traits; LEAF],
+}
+
+impl Leaf {
+    /// A leaf without mappings.
+    pub(super) const BLANK: Self = Self {
+        len: 0,
+        order: 0xfedc_ba98_7654_3210,
+        head: Relation::Apart,
+        extents: [Extent { gap: 0, len: 0 }; LEAF],
+        traits: [Traits::BLANK; LEAF],
+    };
+
+    /// How many mappings there are.
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where they lie.
+    #[inline]
+    pub(super) fn extents(&self) -> &[Extent] {
+        &self.extents[..self.len]
+    }
+
+    /// Where mapping `at` lies.
+    #[inline]
+    pub(super) fn extent_mut(&mut self, at: usize) -> &mut Extent {
+        &mut self.extents[at]
+    }
+
+    #[inline]
+    const fn slot(&self, at: usize) -> usize {
+        (self.order >> (4 * at)) as usize & 15
+    }
+
+    /// Mapping `at`, whose gap begins at `base`.
+    #[inline]
+    pub(super) fn get(&self, at: usize, base: u64) -> Vma {
+        let Extent { gap, len } = self.extents[at];
+        let start = VirtAddr::new(base.wrapping_add(gap));
+        self.traits[self.slot(at)].at(PageRange::between(
+            start,
+            VirtAddr::new(start.get().wrapping_add(len)),
+        ))
+    }
+
+    /// Changes all but the place of mapping `at` to that of `vma`.
+    #[inline]
+    pub(super) fn set_traits(&mut self, at: usize, vma: &Vma) {
+        self.traits[self.slot(at)] = Traits::of(vma);
+    }
+
+    /// Puts `vma` before mapping `at`, with `extent`; the extents of the others stay.
+    pub(super) fn insert(&mut self, at: usize, extent: Extent, vma: &Vma) {
+        debug_assert!(at <= self.len && self.len < LEAF);
+        let slot = self.slot(self.len);
+        let (below, above) = (low_nibbles(at), !low_nibbles(self.len + 1));
+        let moved = self.order & !below & low_nibbles(self.len);
+        self.order = self.order & (below | above) | moved << 4 | (slot as u64) << (4 * at);
+        let mut to = self.len;
+        while to > at {
+            self.extents[to] = self.extents[to - 1];
+            to -= 1;
+        }
+        self.extents[at] = extent;
+        self.traits[slot] = Traits::of(vma);
+        self.len += 1;
+    }
+
+    /// Takes mapping `at` out; the extents of the others stay.
+    pub(super) fn remove(&mut self, at: usize) {
+        debug_assert!(at < self.len);
+        let slot = self.slot(at) as u64;
+        let (below, above) = (low_nibbles(at), !low_nibbles(self.len));
+        let moved = self.order & !low_nibbles(at + 1) & low_nibbles(self.len);
+        self.order = self.order & (below | above) | moved >> 4 | slot << (4 * (self.len - 1));
+        self.len -= 1;
+        for to in at..self.len {
+            self.extents[to] = self.extents[to + 1];
+        }
+    }
+
+    /// Moves `count` mappings from the end of this leaf to the front of `right`. `right.head` must be set beforehand only if
+    /// it stays first: afterwards it is that of the new first one.
+    pub(super) fn move_to_front_of(&mut self, right: &mut Self, count: usize) {
+        let from = self.len - count;
+        let head = self.pair(from);
+        for at in (from..self.len).rev() {
+            right.insert(0, self.extents[at], &self.get(at, 0));
+        }
+        self.len = from;
+        right.head = head;
+    }
+
+    /// Moves `count` mappings from the front of `right` to the end of this leaf.
+    pub(super) fn take_from_front_of(&mut self, right: &mut Self, count: usize) {
+        if self.len == 0 {
+            self.head = right.head;
+        }
+        let head = if count < right.len {
+            right.pair(count)
+        } else {
+            Relation::Apart
+        };
+        for at in 0..count {
+            self.insert(self.len, right.extents[at], &right.get(at, 0));
+        }
+        for _ in 0..count {
+            right.remove(0);
+        }
+        right.head = head;
+    }
+
+    /// What mapping `at` is to the one before it.
+    pub(super) fn pair(&self, at: usize) -> Relation {
+        match at.checked_sub(1) {
+            None => self.head,
+            Some(_) if self.extents[at].gap != 0 => Relation::Apart,
+            Some(before) => {
+                let left = self.get(before, 0);
+                relation(&left, &self.get(at, left.end().get()))
+            }
+        }
+    }
+
+    /// The largest gap.
+    #[inline]
+    pub(super) fn largest_gap(&self) -> u64 {
+        self.extents()
+            .iter()
+            .fold(0, |largest, extent| largest.max(extent.gap))
+    }
+
+    /// Summaries of the mappings, each relative to the end of the one before.
+    pub(super) fn summaries(&self, range: core::ops::Range<usize>) -> impl Iterator<Item = Summary> {
+        range.map(|at| Summary::of(self.extents[at].gap, &self.get(at, 0), self.pair(at)))
+    }
+
+    /// The summary of all.
+    pub(super) fn summary(&self) -> Summary {
+        self.summaries(0..self.len)
+            .fold(Summary::EMPTY, |all, one| all.then(&one))
+    }
+
+    /// The homes of all.
+    pub(super) fn homes(&self) -> Homes {
+        self.summary().homes
+    }
+}
+
+/// The lowest `count` groups of four bits.
+const fn low_nibbles(count: usize) -> u64 {
+    if count >= 16 {
+        u64::MAX
+    } else {
+        (1 << (4 * count)) - 1
+    }
+}

@@ -1,0 +1,335 @@
+//! Random edits, compared with a `BTreeMap` of mappings that is edited in the simplest way.
+
+use super::{anonymous, pages};
+use crate::vma::merge::{self, Origin};
+use crate::vma::{
+    Backing, Direction, Faulted, FreeRequest, Identity, ObjectId, Prot, Totals, UserfaultId, Vma, VmaFlags,
+    VmaTree,
+};
+use crate::{PAGE_SIZE, PageRange, VirtAddr};
+use core::num::NonZeroU32;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+/// How many pages the mappings share: few, so that they crowd.
+const PAGES: u64 = 2048;
+
+/// A generator of numbers that are good enough (xorshift64*).
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(super) fn range(&mut self, longest: u64) -> PageRange {
+        let start = self.below(PAGES);
+        pages(start, (start + 1 + self.below(longest)).min(PAGES))
+    }
+
+    /// A mapping of some kind or other, of so few kinds that neighbours are often alike.
+    pub(super) fn vma(&mut self, range: PageRange) -> Vma {
+        let prot = if self.one_in(3) {
+            Prot::READ
+        } else {
+            Prot::READ | Prot::WRITE
+        };
+        let mut vma = anonymous(range, prot);
+        let object = ObjectId::new(NonZeroU32::MIN);
+        let offset = range.start().get() / PAGE_SIZE;
+        match self.below(12) {
+            0 => vma.backing = Backing::Private { object, offset },
+            1 => {
+                vma.backing = Backing::Shared { object, offset };
+                vma.flags |= VmaFlags::SHARED | VmaFlags::MAYSHARE;
+            }
+            2 => vma.flags |= VmaFlags::SEALED,
+            3 => vma.flags |= VmaFlags::LOCKED,
+            4 => vma.userfault = Some(UserfaultId::new(NonZeroU32::MIN)),
+            5 => {
+                vma.backing = Backing::Special { object };
+                vma.flags |= VmaFlags::DONTEXPAND;
+            }
+            _ => {}
+        }
+        if !matches!(vma.backing, Backing::Shared { .. } | Backing::Special { .. }) && self.one_in(3) {
+            vma.anon = Some(self.faulted(range));
+        }
+        vma
+    }
+
+    fn faulted(&mut self, range: PageRange) -> Faulted {
+        let identity = match self.below(4) {
+            0 => Identity::by_fork(1),
+            number => Identity::new(number),
+        };
+        let away = if self.one_in(3) {
+            self.below(8) * PAGE_SIZE
+        } else {
+            0
+        };
+        Faulted {
+            identity,
+            home: range.start() + away,
+        }
+    }
+}
+
+/// The tree and the model side by side.
+#[derive(Default)]
+struct Both {
+    tree: VmaTree,
+    model: BTreeMap<u64, Vma>,
+}
+
+impl Both {
+    fn overlapping(&self, range: PageRange) -> Vec<Vma> {
+        self.model
+            .values()
+            .copied()
+            .filter(|vma| vma.range.overlaps(range))
+            .collect()
+    }
+
+    fn holding(&self, addr: VirtAddr) -> Option<Vma> {
+        let (_, vma) = self.model.range(..=addr.get()).next_back()?;
+        vma.range.contains(addr).then_some(*vma)
+    }
+
+    fn unmap_model(&mut self, range: PageRange) -> Vec<Vma> {
+        let overlapping = self.overlapping(range);
+        for vma in &overlapping {
+            self.model.remove(&vma.start().get());
+            for (start, end) in [(vma.start(), range.start()), (range.end(), vma.end())] {
+                if start < end {
+                    self.model
+                        .insert(start.get(), vma.with_range(PageRange::between(start, end)));
+                }
+            }
+        }
+        let part = |vma: &Vma| vma.with_range(vma.range.intersection(range).unwrap());
+        overlapping.iter().map(part).collect()
+    }
+
+    fn unmap(&mut self, range: PageRange) {
+        self.tree.reserve(1).unwrap();
+        let mut removed = Vec::new();
+        self.tree.unmap(range, |vma| removed.push(vma));
+        assert_eq!(removed, self.unmap_model(range));
+    }
+
+    /// Adds a mapping to the model, and merges it with its neighbours, if it may have any.
+    fn map_model(&mut self, vma: Vma, (before, behind): (bool, bool)) -> Vma {
+        let prev = self
+            .model
+            .range(..vma.start().get())
+            .next_back()
+            .map(|(_, vma)| *vma);
+        let next = self.model.range(vma.start().get()..).next().map(|(_, vma)| *vma);
+        let (prev, next) = (prev.filter(|_| before), next.filter(|_| behind));
+        let sides = merge::sides(prev.as_ref(), &vma, next.as_ref(), Origin::Usual);
+        let merged = merge::merged(prev.as_ref(), &vma, next.as_ref(), sides);
+        for gone in [prev.filter(|_| sides.prev), next.filter(|_| sides.next)]
+            .into_iter()
+            .flatten()
+        {
+            self.model.remove(&gone.start().get());
+        }
+        self.model.insert(merged.start().get(), merged);
+        merged
+    }
+
+    fn map(&mut self, vma: Vma) {
+        self.tree.reserve(1).unwrap();
+        assert_eq!(
+            self.tree.map(vma, Origin::Usual),
+            self.map_model(vma, (true, true))
+        );
+    }
+
+    fn insert(&mut self, vma: Vma) {
+        self.tree.reserve(1).unwrap();
+        self.tree.insert(vma);
+        self.model.insert(vma.start().get(), vma);
+    }
+
+    fn split(&mut self, addr: VirtAddr) {
+        self.tree.reserve(1).unwrap();
+        let cut = self.holding(addr).filter(|vma| vma.start() < addr);
+        assert_eq!(self.tree.split(addr), cut.is_some());
+        if let Some(vma) = cut {
+            let (head, tail) = (
+                PageRange::between(vma.start(), addr),
+                PageRange::between(addr, vma.end()),
+            );
+            self.model.insert(vma.start().get(), vma.with_range(head));
+            self.model.insert(addr.get(), vma.with_range(tail));
+        }
+    }
+
+    fn modify(&mut self, range: PageRange, prot: Prot) {
+        let Some(vma) = self.holding(range.start()) else {
+            return;
+        };
+        let range = range.intersection(vma.range).unwrap();
+        self.tree.reserve(2).unwrap();
+        let merged = self.tree.modify(range, |vma| vma.prot = prot);
+        self.unmap_model(range);
+        let part = Vma {
+            prot,
+            ..vma.with_range(range)
+        };
+        // Cut off, it does not merge with the rest of its own mapping, even if the change changes nothing.
+        let outer = (range.start() == vma.start(), range.end() == vma.end());
+        assert_eq!(merged, self.map_model(part, outer));
+    }
+
+    fn update(&mut self, addr: VirtAddr, anon: Option<Faulted>) {
+        let Some(vma) = self.holding(addr) else { return };
+        self.tree.update(addr, |vma| vma.anon = anon);
+        self.model.insert(vma.start().get(), Vma { anon, ..vma });
+    }
+
+    fn free_in_model(&self, request: &FreeRequest) -> Option<VirtAddr> {
+        let fits = |start: u64, end: u64| {
+            let (start, end) = (
+                start.max(request.bounds.start().get()),
+                end.min(request.bounds.end().get()),
+            );
+            (end >= start && end - start >= request.len + request.align - PAGE_SIZE).then_some((start, end))
+        };
+        let mut gaps = Vec::new();
+        let mut base = 0;
+        for vma in self.model.values() {
+            let guard = if vma.flags.contains(VmaFlags::GROWSDOWN) {
+                request.guard
+            } else {
+                0
+            };
+            gaps.extend(fits(base, vma.start().get().saturating_sub(guard)));
+            base = vma.end().get();
+        }
+        gaps.extend(fits(base, u64::MAX));
+        match request.direction {
+            Direction::TopDown => gaps
+                .last()
+                .map(|&(_, end)| VirtAddr::new((end - request.len) / request.align * request.align)),
+            Direction::BottomUp => gaps
+                .first()
+                .map(|&(start, _)| VirtAddr::new(start.next_multiple_of(request.align))),
+        }
+    }
+
+    fn find_free(&self, random: &mut Random) {
+        let request = FreeRequest {
+            len: (1 + random.below(6)) * PAGE_SIZE,
+            align: PAGE_SIZE << random.below(3),
+            bounds: random.range(PAGES),
+            guard: 2 * PAGE_SIZE,
+            direction: if random.one_in(2) {
+                Direction::TopDown
+            } else {
+                Direction::BottomUp
+            },
+        };
+        assert_eq!(
+            self.tree.find_free(&request),
+            self.free_in_model(&request),
+            "{request:?}"
+        );
+    }
+
+    fn look(&self, random: &mut Random) {
+        let range = random.range(64);
+        assert_eq!(self.tree.iter(range).collect::<Vec<_>>(), self.overlapping(range));
+        assert_eq!(self.tree.find(range.start()), self.holding(range.start()));
+        let next = self.model.values().find(|vma| vma.end() > range.start()).copied();
+        let before = next.map_or(u64::MAX, |next| next.start().get());
+        let prev = self.model.range(..before).next_back().map(|(_, vma)| *vma);
+        assert_eq!(self.tree.around(range.start()), (prev, next));
+    }
+
+    fn step(&mut self, random: &mut Random) {
+        match random.below(16) {
+            0..4 => {
+                let longest = if random.one_in(20) { 200 } else { 3 };
+                let range = random.range(longest);
+                self.unmap(range);
+            }
+            4..9 => {
+                let range = random.range(3);
+                self.unmap(range);
+                let vma = random.vma(range);
+                self.map(vma);
+            }
+            9 => {
+                let range = random.range(2);
+                if self.overlapping(range).is_empty() {
+                    let mut vma = random.vma(range);
+                    if random.one_in(8) {
+                        vma.flags |= VmaFlags::GROWSDOWN;
+                    }
+                    self.insert(vma);
+                }
+            }
+            10 => self.split(random.range(1).start()),
+            11 => {
+                let prot = if random.one_in(2) {
+                    Prot::READ
+                } else {
+                    Prot::READ | Prot::WRITE
+                };
+                self.modify(random.range(4), prot);
+            }
+            12 => {
+                let range = random.range(1);
+                let anonymous = |vma: &Vma| matches!(vma.backing, Backing::Anonymous);
+                if let Some(vma) = self.holding(range.start()).filter(anonymous) {
+                    let anon = (!random.one_in(3)).then(|| random.faulted(vma.range));
+                    self.update(range.start(), anon);
+                }
+            }
+            13 => self.find_free(random),
+            _ => self.look(random),
+        }
+    }
+
+    fn check(&self) {
+        self.tree.check();
+        let all: Vec<Vma> = self.model.values().copied().collect();
+        assert_eq!(self.tree.all(), all);
+        let sum = |of: fn(&Vma) -> bool| all.iter().filter(|vma| of(vma)).map(|vma| vma.range.len()).sum();
+        let totals = Totals {
+            mappings: all.len() as u64,
+            bytes: sum(|_| true),
+            accounted: sum(|vma| vma.flags.contains(VmaFlags::ACCOUNT)),
+            locked: sum(|vma| vma.flags.contains(VmaFlags::LOCKED)),
+            data: sum(Vma::is_data),
+        };
+        assert_eq!(self.tree.totals(), totals);
+    }
+}
+
+#[test]
+fn random_edits_agree_with_a_btreemap() {
+    let steps = if cfg!(debug_assertions) { 30_000 } else { 1_000_000 };
+    let (mut both, mut random) = (Both::default(), Random(0x1ee7));
+    for step in 0..steps {
+        both.step(&mut random);
+        if step % 512 == 0 || step < 2000 {
+            both.check();
+        }
+        if step % 50_000 == 49_999 {
+            both.unmap(pages(0, PAGES));
+            assert!(both.tree.is_empty());
+        }
+    }
+    both.check();
+}
