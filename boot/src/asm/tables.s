@@ -53,7 +53,10 @@ boot_build_tables:
     ldr     x2, =PAGE_DATA
     bl      boot_map_image
     adrp    x0, __boot_stack_bottom
-    adrp    x1, __image_end
+    adrp    x1, __boot_tables_end
+    bl      boot_map_image
+    adrp    x0, __emergency_stack_bottom
+    adrp    x1, __emergency_stack_top
     bl      boot_map_image
 
     cbz     x22, 3f

@@ -1,10 +1,35 @@
 //! The processor: exceptions, context switch, TLB and cache instructions, timer, CPU features.
+//!
+//! A system register is reached here and in `boot`, in one place each.
 
+pub(crate) mod address;
+pub(crate) mod backtrace;
+pub(crate) mod cache;
+pub(crate) mod context;
+pub(crate) mod cpu;
+pub(crate) mod esr;
+mod exception;
+mod fault;
+mod frame;
+pub(crate) mod interrupts;
+pub(crate) mod pages;
+mod seams;
+pub(crate) mod thread;
+pub(crate) mod timer;
+pub(crate) mod tlb;
+pub(crate) mod user;
+pub(crate) mod user_tables;
 mod vectors;
 
-/// Sets up this core for the kernel, as far as boot hasn't: the exception vectors.
+pub(crate) use context::{Context, FpState, enter_user, switch};
+pub(crate) use fault::{Cause, Fault};
+pub(crate) use frame::UserFrame;
+
+/// Sets up this core for the kernel, as far as boot hasn't. To be called once, first of all.
 pub(crate) fn init() {
     vectors::install();
+    cpu::init();
+    user_tables::init();
 }
 
 /// Stops this core for good, interrupts masked.

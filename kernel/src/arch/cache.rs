@@ -1,0 +1,45 @@
+//! Cache maintenance by address.
+
+use super::cpu;
+use aarch64_cpu::asm::barrier;
+use core::arch::asm;
+
+/// Makes instruction fetches see the `len` bytes at `start`, which were written as data: to be called before they are mapped
+/// executable (Arm ARM, B2.7.4.4).
+pub(crate) fn sync_instructions(start: *const u8, len: usize) {
+    let features = cpu::features();
+    if !features.unified_data {
+        // DC CVAU would do, but may be overtaken by an eviction on a Cortex-A53 (erratum 855873); this is not.
+        for_each_line(start, len, features.data_line, |line| {
+            // SAFETY: cleans and invalidates a line: no byte changes for anyone.
+            unsafe { asm!("dc civac, {}", in(reg) line, options(nostack, preserves_flags)) };
+        });
+    }
+    barrier::dsb(barrier::ISH);
+    if !features.unified_instructions {
+        for_each_line(start, len, features.instruction_line, |line| {
+            // SAFETY: has the line fetched again.
+            unsafe { asm!("ic ivau, {}", in(reg) line, options(nostack, preserves_flags)) };
+        });
+        barrier::dsb(barrier::ISH);
+    }
+    barrier::isb(barrier::SY);
+}
+
+/// Writes the `len` bytes at `start` back to memory and drops them from the caches, for a device that looks past those.
+pub(crate) fn flush(start: *const u8, len: usize) {
+    for_each_line(start, len, cpu::features().data_line, |line| {
+        // SAFETY: cleans and invalidates a line: no byte changes for anyone.
+        unsafe { asm!("dc civac, {}", in(reg) line, options(nostack, preserves_flags)) };
+    });
+    barrier::dsb(barrier::SY);
+}
+
+fn for_each_line(start: *const u8, len: usize, line: usize, act: impl Fn(usize)) {
+    let end = start.addr() + len;
+    let mut at = start.addr() & !(line - 1);
+    while at < end {
+        act(at);
+        at += line;
+    }
+}

@@ -1,0 +1,60 @@
+//! Work on whole pages: clear, copy, and move runs of descriptors.
+//!
+//! All of it is assembly: pages are shared with programs, which may write to them at any time, and runs of descriptors are what a move
+//! of memory costs.
+
+use super::cpu;
+
+core::arch::global_asm!(include_str!("pages.s"));
+
+unsafe extern "C" {
+    fn page_clear_zva(start: *mut u8, end: *mut u8, line: usize);
+    fn page_clear_plain(start: *mut u8, end: *mut u8);
+    fn page_copy(to: *mut u8, from: *const u8);
+    fn page_copy_bytes(to: *mut u8, from: *const u8, len: usize);
+    fn page_move_descriptors(from: *const u64, to: *mut u64, count: usize);
+}
+
+/// The longest DC ZVA that the routine for it takes.
+const LONGEST_ZVA: usize = 256;
+
+/// Fills `len` bytes from `start` with zeros.
+///
+/// # Safety
+/// `start` is aligned to 4096, `len` a multiple of it and not zero; the bytes are valid for writes, in Normal memory.
+pub(crate) unsafe fn clear(start: *mut u8, len: usize) {
+    let end = start.wrapping_add(len);
+    match cpu::features().zva_size {
+        // SAFETY: as the caller says, and DC ZVA clears naturally aligned lines of `line` bytes, a power of two.
+        Some(line) if line <= LONGEST_ZVA => unsafe { page_clear_zva(start, end, line) },
+        // SAFETY: as the caller says.
+        _ => unsafe { page_clear_plain(start, end) },
+    }
+}
+
+/// Copies a page.
+///
+/// # Safety
+/// Both are aligned to 4096; the page at `from` is valid for reads, that at `to` for writes; they are not the same.
+pub(crate) unsafe fn copy(to: *mut u8, from: *const u8) {
+    // SAFETY: as the caller says.
+    unsafe { page_copy(to, from) }
+}
+
+/// Copies bytes.
+///
+/// # Safety
+/// `from` is valid for reads of `len` bytes, `to` for writes; they do not overlap.
+pub(crate) unsafe fn copy_bytes(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: as the caller says.
+    unsafe { page_copy_bytes(to, from, len) }
+}
+
+/// Moves `count` descriptors from `from` to `to`, the last first.
+///
+/// # Safety
+/// Both runs are aligned to 8 and valid, and nothing else accesses them. Where they overlap, `to` lies above `from`.
+pub(crate) unsafe fn move_descriptors(from: *const u64, to: *mut u64, count: usize) {
+    // SAFETY: as the caller says.
+    unsafe { page_move_descriptors(from, to, count) }
+}

@@ -1,0 +1,117 @@
+// Work on whole pages and on bytes of them. No FP registers, which are the program's; no FEAT_MOPS, which would count as one
+// instruction whatever it does.
+
+    .section .text.pages, "ax"
+
+// fn page_clear_zva(start: *mut u8, end: *mut u8, line: usize)
+// `line` is what one DC ZVA clears, a power of two up to 256 bytes; the length is a multiple of 4096.
+    .global page_clear_zva
+page_clear_zva:
+    .rept   16
+    dc      zva, x0
+    add     x0, x0, x2
+    .endr
+    cmp     x0, x1
+    b.lo    page_clear_zva
+    ret
+
+// fn page_clear_plain(start: *mut u8, end: *mut u8)
+    .global page_clear_plain
+page_clear_plain:
+    stp     xzr, xzr, [x0]
+    stp     xzr, xzr, [x0, #16]
+    stp     xzr, xzr, [x0, #32]
+    stp     xzr, xzr, [x0, #48]
+    stp     xzr, xzr, [x0, #64]
+    stp     xzr, xzr, [x0, #80]
+    stp     xzr, xzr, [x0, #96]
+    stp     xzr, xzr, [x0, #112]
+    add     x0, x0, #128
+    cmp     x0, x1
+    b.lo    page_clear_plain
+    ret
+
+// fn page_copy(to: *mut u8, from: *const u8)
+    .global page_copy
+page_copy:
+    add     x2, x0, #4096
+1:  ldp     x3, x4, [x1]
+    ldp     x5, x6, [x1, #16]
+    ldp     x7, x8, [x1, #32]
+    ldp     x9, x10, [x1, #48]
+    ldp     x11, x12, [x1, #64]
+    ldp     x13, x14, [x1, #80]
+    ldp     x15, x16, [x1, #96]
+    stp     x3, x4, [x0]
+    stp     x5, x6, [x0, #16]
+    ldp     x3, x4, [x1, #112]
+    stp     x7, x8, [x0, #32]
+    stp     x9, x10, [x0, #48]
+    stp     x11, x12, [x0, #64]
+    stp     x13, x14, [x0, #80]
+    stp     x15, x16, [x0, #96]
+    stp     x3, x4, [x0, #112]
+    add     x1, x1, #128
+    add     x0, x0, #128
+    cmp     x0, x2
+    b.lo    1b
+    ret
+
+// fn page_copy_bytes(to: *mut u8, from: *const u8, len: usize)
+// Runs that do not overlap.
+    .global page_copy_bytes
+page_copy_bytes:
+    subs    x2, x2, #32
+    b.lo    2f
+1:  ldp     x3, x4, [x1], #16
+    ldp     x5, x6, [x1], #16
+    stp     x3, x4, [x0], #16
+    stp     x5, x6, [x0], #16
+    subs    x2, x2, #32
+    b.hs    1b
+2:  tbz     x2, #4, 3f
+    ldp     x3, x4, [x1], #16
+    stp     x3, x4, [x0], #16
+3:  tbz     x2, #3, 4f
+    ldr     x3, [x1], #8
+    str     x3, [x0], #8
+4:  tbz     x2, #2, 5f
+    ldr     w3, [x1], #4
+    str     w3, [x0], #4
+5:  tbz     x2, #1, 6f
+    ldrh    w3, [x1], #2
+    strh    w3, [x0], #2
+6:  tbz     x2, #0, 7f
+    ldrb    w3, [x1]
+    strb    w3, [x0]
+7:  ret
+
+// fn page_move_descriptors(from: *const u64, to: *mut u64, count: usize)
+// From the last to the first, so that `to` may lie above `from` within the same run: a pair is loaded before anything is stored
+// to where it was.
+    .global page_move_descriptors
+page_move_descriptors:
+    add     x0, x0, x2, lsl #3
+    add     x1, x1, x2, lsl #3
+    subs    x2, x2, #32
+    b.lo    2f
+1:
+    .irp    offset, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240
+    ldp     x3, x4, [x0, #-\offset]
+    stp     x3, x4, [x1, #-\offset]
+    .endr
+    ldp     x3, x4, [x0, #-256]!
+    stp     x3, x4, [x1, #-256]!
+    subs    x2, x2, #32
+    b.hs    1b
+2:  adds    x2, x2, #32
+    b.eq    4f
+    tbz     x2, #0, 3f
+    ldr     x3, [x0, #-8]!
+    str     x3, [x1, #-8]!
+3:  subs    x2, x2, #2
+    b.lo    4f
+    ldp     x3, x4, [x0, #-16]!
+    stp     x3, x4, [x1, #-16]!
+    b       3b
+4:  ret
