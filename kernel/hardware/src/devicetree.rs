@@ -11,7 +11,6 @@ mod tests;
 use core::fmt;
 use dtoolkit::error::FdtParseError;
 use dtoolkit::fdt::Fdt;
-use dtoolkit::standard::NodeStandard;
 
 use crate::{PhysRange, RangeSet};
 use bus::Path;
@@ -151,10 +150,4 @@ impl<'a> Description<'a> {
         // The list is for a message; one that overflows it says enough.
         let _ = self.ignored.push(name);
     }
-}
-
-/// Whether the node says that it is not to be used.
-fn disabled(node: &impl NodeStandard) -> bool {
-    use dtoolkit::standard::Status;
-    !matches!(node.status(), Ok(Status::Okay))
 }

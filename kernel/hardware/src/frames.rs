@@ -22,14 +22,16 @@ const FRAMES: u16 = 1 << (BLOCK_SHIFT - PAGE_SHIFT);
 /// One more than the log2 of the largest piece the heap keeps together: 512 GiB.
 const ORDERS: usize = 40;
 
-/// Set in a frame's word while the frame is free; the other bits then link the block's free list. Whoever holds a frame
-/// leaves the bit clear.
-pub const WORD_FREE: u32 = 1 << 31;
+/// What the upper bits of a frame's word are while the frame is in its block's free list: a value that no count of references
+/// and no table's occupancy comes to. The lower bits name the next frame in the list.
+const WORD_FREE: u32 = 0xf4ee_f000;
+/// The lower bits.
+const LINK: u32 = 0xfff;
 /// A frame's word when it is given out: one reference.
 pub const WORD_TAKEN: u32 = 1;
 
 /// No frame: the end of a block's free list.
-const NO_FRAME: u16 = u16::MAX;
+const NO_FRAME: u16 = LINK as u16;
 /// No block: an end of the list of split blocks.
 const NO_BLOCK: u32 = u32::MAX;
 
@@ -237,7 +239,7 @@ impl FrameAllocator {
             block.fresh - 1
         } else {
             let frame = block.head;
-            block.head = words[frame as usize].load(Relaxed) as u16;
+            block.head = (words[frame as usize].load(Relaxed) & LINK) as u16;
             frame
         };
         words[frame as usize].store(WORD_TAKEN, Relaxed);
@@ -249,20 +251,24 @@ impl FrameAllocator {
         Some(self.block_start(index) + (u64::from(frame) << PAGE_SHIFT))
     }
 
-    /// Gives a frame back.
+    /// Gives a frame back, also one of a block that was taken as a block: from then on all its frames are to be given back
+    /// one by one.
     ///
     /// # Panics
     ///
     /// When the frame is not out: it was never taken, or is given back for the second time.
     pub fn give(&mut self, frame: PhysAddr) {
         let index = self.checked_block_of(frame);
+        if self.books.blocks[index].state == State::Taken {
+            self.split(index);
+        }
         let number = (frame.offset_in(BLOCK_SIZE) >> PAGE_SHIFT) as u16;
         let word = &self.books.words[index * FRAMES as usize + number as usize];
         let block = &mut self.books.blocks[index];
         let split = matches!(block.state, State::Partial | State::Full);
         let never_taken = (block.fresh..block.limit).contains(&number);
         assert!(
-            split && !never_taken && word.load(Relaxed) & WORD_FREE == 0,
+            split && !never_taken && word.load(Relaxed) & !LINK != WORD_FREE,
             "the frame at {frame} is given back but was not out"
         );
         word.store(WORD_FREE | u32::from(block.head), Relaxed);
@@ -281,11 +287,10 @@ impl FrameAllocator {
         }
     }
 
-    /// Takes a block of 512 frames, aligned to its size. Only the word of its first frame is set, to [`WORD_TAKEN`].
+    /// Takes a block of 512 frames, aligned to its size. What its words are is not said.
     /// `None` when there is none left, even if that many frames are free here and there.
     pub fn take_block(&mut self) -> Option<PhysAddr> {
         let index = self.take_whole(State::Taken)?;
-        self.books.words[index * FRAMES as usize].store(WORD_TAKEN, Relaxed);
         self.free -= FRAMES as usize;
         Some(self.block_start(index))
     }
@@ -304,18 +309,14 @@ impl FrameAllocator {
         self.free += FRAMES as usize;
     }
 
-    /// Makes the 512 frames of a block that is out frames of their own, each to be given back by itself. Their words are the
-    /// caller's to set before that.
-    ///
-    /// # Panics
-    ///
-    /// When the block is not out as a block.
-    pub fn split_block(&mut self, block: PhysAddr) {
-        let index = self.checked_block_of(block);
-        assert!(
-            self.books.blocks[index].state == State::Taken,
-            "the block at {block} is split but was not out"
-        );
+    /// Makes the frames of a block that is out as a block frames of their own.
+    fn split(&mut self, index: usize) {
+        // A word that its holder never wrote may still say that the frame is free.
+        for word in &self.books.words[index * FRAMES as usize..][..FRAMES as usize] {
+            if word.load(Relaxed) & !LINK == WORD_FREE {
+                word.store(WORD_TAKEN, Relaxed);
+            }
+        }
         let all_out = Block {
             capacity: FRAMES,
             head: NO_FRAME,

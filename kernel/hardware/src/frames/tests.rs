@@ -95,14 +95,25 @@ fn a_block_comes_together_when_all_its_frames_are_back() {
 }
 
 #[test]
-fn a_block_that_is_split_gives_its_frames_back_one_by_one() {
+fn a_block_may_be_given_back_frame_by_frame() {
     let mut frames = with(1, &[(0, 512)]);
+    take_all(&mut frames)
+        .into_iter()
+        .for_each(|frame| frames.give(frame));
     let block = frames.take_block().unwrap();
-    frames.split_block(block);
     for number in 0..512 {
         frames.give(block + number * PAGE_SIZE);
     }
     assert_eq!(frames.take_block(), Some(block));
+}
+
+#[test]
+#[should_panic = "was not out"]
+fn a_frame_of_a_block_given_back_twice_is_noticed() {
+    let mut frames = with(1, &[(0, 512)]);
+    let block = frames.take_block().unwrap();
+    frames.give(block);
+    frames.give(block);
 }
 
 #[test]
