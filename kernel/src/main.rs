@@ -2,35 +2,48 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 #[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
 mod arch;
+#[allow(dead_code, reason = "what it is for is not there yet")]
+mod board;
+mod ktest;
+mod logging;
+#[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
+mod memory;
+mod panic;
+mod sync;
 
 use boot::BootInfo;
-use core::alloc::{GlobalAlloc, Layout};
-use core::panic::PanicInfo;
+use logging::Stages;
 
-struct NoHeap;
+/// The exit status when there is no program to run.
+const STATUS_NO_PROGRAM: u8 = 127;
 
-// SAFETY: it gives no memory.
-unsafe impl GlobalAlloc for NoHeap {
-    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-        core::ptr::null_mut()
-    }
-
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-
-#[global_allocator]
-static HEAP: NoHeap = NoHeap;
-
-/// Where boot hands over: in the high half, MMU and caches on, interrupts masked, on the boot stack.
+/// Where boot hands over: in the high half, MMU and caches on, interrupts masked, on the boot stack. Brings the machine up, in
+/// this order, and starts the first program.
 #[unsafe(no_mangle)]
-extern "C" fn kernel_main(_info: &'static BootInfo) -> ! {
+extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     arch::init();
-    arch::halt()
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo) -> ! {
-    arch::halt()
+    memory::locate_image(info);
+    board::init(info);
+    logging::init();
+    let mut stages = Stages::begin("boot, device tree and console");
+    memory::init(info);
+    stages.done("memory");
+    board::interrupts::init();
+    stages.done("interrupts");
+    board::report();
+    #[cfg(feature = "ktest")]
+    if board::command_line().ktest {
+        ktest::run();
+    }
+    match memory::archive() {
+        Ok(_archive) => board::power::end(STATUS_NO_PROGRAM),
+        Err(why) => {
+            board::console::print_error(format_args!("inarch: {why}\n"));
+            board::power::end(STATUS_NO_PROGRAM)
+        }
+    }
 }

@@ -9,8 +9,9 @@ use core::fmt;
 use super::esr::{Esr, Status, class};
 use super::fault::Fault;
 use super::frame::{KernelFrame, UserFrame};
-use super::seams::{board, process, syscall};
+use super::seams::{process, syscall};
 use super::user;
+use crate::board;
 use mm::TASK_SIZE;
 
 /// SVC from EL0.

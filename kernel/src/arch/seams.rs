@@ -22,11 +22,3 @@ pub(super) mod process {
 
     pub(in crate::arch) fn preempt(_: &mut UserFrame) {}
 }
-
-pub(super) mod board {
-    pub(in crate::arch) mod interrupts {
-        pub(in crate::arch) fn handle() {
-            panic!("an interrupt");
-        }
-    }
-}

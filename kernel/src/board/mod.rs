@@ -1,0 +1,94 @@
+//! The board: what the device tree says, console, interrupt controller, timer, power.
+
+pub(crate) mod console;
+mod fallback;
+pub(crate) mod host;
+pub(crate) mod interrupts;
+pub(crate) mod power;
+pub(crate) mod timer;
+
+use crate::sync::Once;
+use boot::BootInfo;
+use hardware::{CommandLine, Console, ConsoleKind, Description};
+
+static DESCRIPTION: Once<Description<'static>> = Once::new();
+static COMMAND_LINE: Once<CommandLine> = Once::new();
+
+/// The machine as the device tree describes it.
+///
+/// # Panics
+///
+/// Before [`init`].
+pub(crate) fn description() -> &'static Description<'static> {
+    DESCRIPTION.get().expect("the device tree has been read")
+}
+
+/// The words of the kernel's command line.
+pub(crate) fn command_line() -> CommandLine {
+    COMMAND_LINE.get().copied().unwrap_or(CommandLine::DEFAULT)
+}
+
+/// Reads the device tree and brings up the console; ends the machine with a message where there is no tree that the kernel
+/// could use.
+pub(crate) fn init(info: &BootInfo) {
+    let Some(tree) = info.device_tree() else {
+        fallback::console(info);
+        power::fail(format_args!(
+            "no device tree: the loader gave x0 = {:#x}. A Raspberry Pi needs its .dtb file on the card; QEMU's raspi \
+             machines need -dtb",
+            info.x0()
+        ));
+    };
+    // SAFETY: boot mapped `size` bytes there, read-only and for good; nothing writes to the tree's memory.
+    let blob = unsafe { core::slice::from_raw_parts(tree.window as *const u8, tree.size as usize) };
+    let description = match hardware::describe(blob) {
+        Ok(description) => description,
+        Err(error) => {
+            fallback::console(info);
+            power::fail(format_args!("{error}"));
+        }
+    };
+    let line = CommandLine::parse(description.bootargs);
+    COMMAND_LINE.call_once(|| line);
+    power::init(description.psci);
+    if line.semihosting {
+        host::listen();
+    }
+    match description.console {
+        Some(Console {
+            kind: ConsoleKind::Pl011,
+            registers,
+            clock,
+        }) => console::init(registers, clock),
+        _ => fallback::console(info),
+    }
+    DESCRIPTION.call_once(|| description);
+}
+
+/// Tells what was found, at the levels where a person wants to know.
+pub(crate) fn report() {
+    let found = description();
+    log::info!("machine: {}, {} core(s)", found.model, found.cpus.len());
+    for range in found.ram.iter() {
+        log::info!("memory: {range}");
+    }
+    for range in found.reserved.iter() {
+        log::info!("reserved: {range}");
+    }
+    for name in &found.ignored {
+        log::warn!("the device tree's `{name}` makes no sense and was left out");
+    }
+}
+
+crate::ktest! {
+    /// What runs the tests has memory, a console, and cores, and boot and tree agree on where the image is.
+    fn the_device_tree_of_this_machine_is_read() {
+        let found = description();
+        assert!(!found.model.is_empty());
+        assert!(found.console.is_some_and(|console| console.kind == ConsoleKind::Pl011));
+        assert!(found.interrupts.is_some() && found.timer_interrupt == Some(27));
+        assert!(!found.cpus.is_empty());
+        assert!(found.ram.covers(crate::memory::image()));
+        assert!(command_line().ktest);
+    }
+}

@@ -1,0 +1,193 @@
+//! The page frames of this machine: the allocator of the crate `hardware`, over memory that it also keeps its books in.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use hardware::frames::{BLOCK_SIZE, Block, Books, FrameAllocator};
+use hardware::{PhysRange, RangeSet};
+use mm::machine::Frame;
+use mm::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
+
+use super::OutOfMemory;
+use super::linear::address_of;
+use crate::arch;
+use crate::sync::{Mutex, Once};
+
+/// How many frames only the kernel itself may take, for its heap, its tables and its stacks: a program that uses up all memory
+/// is told so while the kernel can still go on.
+const RESERVE: usize = 512;
+
+static FRAMES: Mutex<Option<FrameAllocator>> = Mutex::new(None);
+/// The word of each frame, from the first block of memory on.
+static WORDS: Once<(PhysAddr, &'static [AtomicU32])> = Once::new();
+/// Whether there are frames to be had.
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// Makes the books, in memory taken from `free`, and hands the rest of it to the allocator.
+///
+/// # Errors
+///
+/// [`OutOfMemory`] when no free range is large enough for the books.
+pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMemory> {
+    let span = mapped.span().ok_or(OutOfMemory)?.widened(BLOCK_SIZE);
+    let blocks = (span.len() / BLOCK_SIZE) as usize;
+    let frames = (span.len() >> PAGE_SHIFT) as usize;
+    let words_bytes = (frames * size_of::<AtomicU32>()) as u64;
+    let blocks_bytes = (blocks * size_of::<Block>()) as u64;
+    let bytes = (words_bytes + blocks_bytes).next_multiple_of(PAGE_SIZE);
+    let place = free
+        .iter()
+        .rev()
+        .find(|range| range.len() >= bytes)
+        .ok_or(OutOfMemory)?;
+    let books = PhysRange {
+        start: place.end - bytes,
+        end: place.end,
+    };
+    // Taking the end of a range never makes two of it.
+    free.remove(books).map_err(|_| OutOfMemory)?;
+
+    let memory = address_of(books.start);
+    // SAFETY: the books are whole pages of free memory that the linear map shows.
+    unsafe { arch::pages::clear(memory, bytes as usize) };
+    // SAFETY: as above; the memory is taken from `free` for good, is aligned to a page, and is zero, which is a valid value
+    // of both types.
+    let (words, blocks) = unsafe {
+        (
+            core::slice::from_raw_parts(memory.cast::<AtomicU32>(), frames),
+            core::slice::from_raw_parts_mut(memory.add(words_bytes as usize).cast::<Block>(), blocks),
+        )
+    };
+    WORDS.call_once(|| (span.start, words));
+    let offset = address_of(PhysAddr::new(0)) as usize;
+    let mut allocator = FrameAllocator::new(Books {
+        base: span.start,
+        offset,
+        words,
+        blocks,
+    });
+    for range in free.iter() {
+        // SAFETY: the range is free RAM in the linear map, and the ranges of a set do not overlap.
+        unsafe { allocator.add(range) };
+    }
+    *FRAMES.lock() = Some(allocator);
+    READY.store(true, Relaxed);
+    Ok(())
+}
+
+/// Whether there are frames to be had.
+pub(super) fn ready() -> bool {
+    READY.load(Relaxed)
+}
+
+/// How many frames are free.
+pub(crate) fn free_frames() -> usize {
+    FRAMES.lock().as_ref().map_or(0, FrameAllocator::free)
+}
+
+/// How many frames there are for the kernel's heap and for programs.
+pub(crate) fn total_frames() -> usize {
+    FRAMES.lock().as_ref().map_or(0, FrameAllocator::total)
+}
+
+/// Takes a frame as long as more than the kernel's reserve is free.
+pub(super) fn take() -> Option<Frame> {
+    take_above(RESERVE)
+}
+
+/// Takes a frame for the kernel itself, from the reserve if need be.
+pub(super) fn take_for_kernel() -> Option<Frame> {
+    take_above(0)
+}
+
+fn take_above(reserve: usize) -> Option<Frame> {
+    let mut frames = FRAMES.lock();
+    let allocator = frames.as_mut().filter(|allocator| allocator.free() > reserve)?;
+    // SAFETY: the allocator gives each frame to one owner, and nothing maps a free frame but the linear map.
+    Some(unsafe { Frame::from_raw(allocator.take()?) })
+}
+
+/// Takes a block as long as more than the kernel's reserve is free.
+pub(super) fn take_block() -> Option<mm::machine::Block> {
+    let mut frames = FRAMES.lock();
+    let enough = |allocator: &&mut FrameAllocator| {
+        allocator.free() as u64 * PAGE_SIZE > BLOCK_SIZE + RESERVE as u64 * PAGE_SIZE
+    };
+    let block = frames.as_mut().filter(enough)?.take_block()?;
+    // SAFETY: as for frames.
+    Some(unsafe { mm::machine::Block::from_raw(block) })
+}
+
+/// Gives a frame back.
+pub(super) fn give(frame: Frame) {
+    with(|allocator| allocator.give(frame.into_raw()));
+}
+
+/// Gives a block back.
+pub(super) fn give_block(block: mm::machine::Block) {
+    with(|allocator| allocator.give_block(block.into_raw()));
+}
+
+fn with(what: impl FnOnce(&mut FrameAllocator)) {
+    what(
+        FRAMES
+            .lock()
+            .as_mut()
+            .expect("a frame is given back after it was taken"),
+    );
+}
+
+/// The word that belongs to the frame at `addr`.
+///
+/// # Panics
+///
+/// When `addr` is not in the memory of this machine.
+pub(super) fn word(addr: PhysAddr) -> &'static AtomicU32 {
+    let (base, words) = WORDS.get().expect("there are frames");
+    &words[(addr.get().wrapping_sub(base.get()) >> PAGE_SHIFT) as usize]
+}
+
+crate::ktest! {
+    /// All memory can be taken, frame by frame, without a panic, and comes back.
+    fn memory_runs_out_and_comes_back() {
+        let before = free_frames();
+        // The frames are kept in a list that runs through themselves, since the heap could not hold so many addresses.
+        let mut list = None;
+        let mut taken = 0;
+        while let Some(frame) = take() {
+            let frame = frame.into_raw();
+            // SAFETY: the frame was just taken, and the linear map shows it.
+            unsafe { address_of(frame).cast::<Option<PhysAddr>>().write(list) };
+            list = Some(frame);
+            taken += 1;
+        }
+        assert_eq!(taken, before - RESERVE);
+        assert!(take_block().is_none());
+        while let Some(frame) = list {
+            // SAFETY: each frame in the list was taken and written above, and is given back once.
+            unsafe {
+                list = address_of(frame).cast::<Option<PhysAddr>>().read();
+                give(Frame::from_raw(frame));
+            }
+        }
+        assert_eq!(free_frames(), before);
+    }
+
+    /// Blocks are aligned, apart from frames, and come back, also in pieces.
+    fn blocks_come_back_whole_and_in_pieces() {
+        let before = free_frames();
+        let (first, second) = (take_block().expect("memory"), take_block().expect("memory"));
+        assert!(first.address().is_aligned(BLOCK_SIZE) && first != second);
+        assert_eq!(free_frames(), before - 1024);
+        give_block(first);
+        second.into_frames().for_each(give);
+        assert_eq!(free_frames(), before);
+    }
+
+    /// A frame has a word of its own, with one reference when it is taken.
+    fn a_frame_taken_has_one_reference() {
+        let (first, second) = (take().expect("memory"), take().expect("memory"));
+        assert_eq!(word(first.address()).load(Relaxed), hardware::frames::WORD_TAKEN);
+        assert!(!core::ptr::eq(word(first.address()), word(second.address())));
+        give(first);
+        give(second);
+    }
+}

@@ -1,0 +1,131 @@
+//! Memory: the kernel's half of the address space, page frames, the heap, kernel stacks.
+//!
+//! What lies where is the crate `boot`'s to say (its `layout`). The kernel reaches RAM through the linear map, the image
+//! through its own mapping, device registers through windows.
+
+mod device;
+mod frames;
+mod heap;
+mod linear;
+mod machine;
+mod stack;
+mod tables;
+
+pub(crate) use device::map as map_device;
+pub(crate) use frames::{free_frames, total_frames};
+pub(crate) use machine::Machine;
+pub(crate) use stack::KernelStack;
+
+use crate::board::{self, power};
+use crate::sync::Once;
+use boot::BootInfo;
+use core::fmt;
+use hardware::{Full, PhysRange, RangeSet};
+use mm::PAGE_SIZE;
+
+/// The least memory that a machine must have, in bytes. The kernel itself takes about 4 MiB and one byte in 1024; the rest
+/// is for the archive and the program, and less than this serves neither well.
+const LEAST_MEMORY: u64 = 64 << 20;
+
+/// The physical memory of the image.
+static IMAGE: Once<PhysRange> = Once::new();
+
+/// There is no memory left for what was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OutOfMemory;
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("out of memory")
+    }
+}
+
+/// Remembers where the image lies. Before anything else here: whoever maps anything needs to know.
+pub(crate) fn locate_image(info: &BootInfo) {
+    let image = info.image();
+    IMAGE.call_once(|| PhysRange::new(image.start, image.end));
+}
+
+/// The physical memory of the image.
+///
+/// # Panics
+///
+/// Before [`locate_image`].
+pub(crate) fn image() -> PhysRange {
+    *IMAGE.get().expect("boot said where the image lies")
+}
+
+/// Makes the linear map and hands all memory that is free to the frame allocator.
+pub(crate) fn init(info: &BootInfo) {
+    let board = board::description();
+    if board.ram.bytes() < LEAST_MEMORY {
+        power::fail(format_args!(
+            "too little memory: this machine has {} MiB, {} MiB are needed",
+            board.ram.bytes() >> 20,
+            LEAST_MEMORY >> 20
+        ));
+    }
+    let Ok((mapped, free)) = layout(info) else {
+        power::fail(format_args!(
+            "the memory of this machine is in more pieces than the kernel keeps track of"
+        ));
+    };
+    if linear::map(&mapped).is_err() {
+        power::fail(format_args!(
+            "the memory of this machine is in too many pieces to be mapped"
+        ));
+    }
+    if frames::init(&mapped, free).is_err() {
+        power::fail(format_args!(
+            "too little memory: what is free lies in pieces too small for the kernel's books"
+        ));
+    }
+}
+
+/// The memory that the linear map shows, and that part of it which is free. The archive is not free: the program's pages
+/// come from it.
+fn layout(info: &BootInfo) -> Result<(RangeSet, RangeSet), Full> {
+    let board = board::description();
+    let mut mapped = RangeSet::new();
+    for range in board.ram.iter() {
+        mapped.add(range.narrowed(PAGE_SIZE))?;
+    }
+    for range in board.no_map.iter() {
+        mapped.remove(range.widened(PAGE_SIZE))?;
+    }
+    let mut free = mapped.clone();
+    let tree = info
+        .device_tree()
+        .and_then(|tree| PhysRange::from_len(tree.phys, tree.size));
+    for range in board
+        .reserved
+        .iter()
+        .chain([image()])
+        .chain(tree)
+        .chain(board.initrd)
+    {
+        free.remove(range.widened(PAGE_SIZE))?;
+    }
+    Ok((mapped, free))
+}
+
+/// The program archive, as the loader left it in memory.
+///
+/// # Errors
+///
+/// Why there is none, in words for a person.
+pub(crate) fn archive() -> Result<&'static [u8], &'static str> {
+    let board = board::description();
+    let range = board
+        .initrd
+        .ok_or("no initrd: the loader must hand over an archive with the program")?;
+    if !board.ram.covers(range)
+        || range.overlaps(image())
+        || board.no_map.iter().any(|hole| hole.overlaps(range))
+    {
+        return Err("the initrd is not in memory: the device tree and the loader disagree");
+    }
+    // SAFETY: the range is RAM that the linear map shows, and `layout` kept it out of what is free, so that nothing writes
+    // to it.
+    Ok(unsafe { core::slice::from_raw_parts(linear::address_of(range.start), range.len() as usize) })
+}
