@@ -6,7 +6,8 @@
 use super::inner::{INNER, INNER_MIN};
 use super::leaf::{Extent, LEAF, LEAF_MIN};
 use super::path::Path;
-use super::summary::{Rare, Sums};
+use super::pool::NodeId;
+use super::summary::{Rare, Summary, Sums};
 use super::{Inner, Leaf, VmaTree};
 use crate::vma::Vma;
 use crate::vma::merge::{Relation, relation};
@@ -157,49 +158,49 @@ impl VmaTree {
         *upper = Leaf::BLANK;
         lower.move_to_front_of(upper, LEAF / 2);
         let (lower, upper) = (lower.summary(), upper.summary());
-        self.split_child(path, 1, &lower, right, &upper);
+        self.divided(path, 1, (left, &lower), (right, &upper));
     }
 
-    /// Hangs `right` behind the node of `path` below `level`, after that was split in two.
-    pub(super) fn split_child(
+    /// Tells the node of `path` at `level` that its subtree there has become two.
+    fn divided(
         &mut self,
         path: &Path,
         level: usize,
-        left: &super::summary::Summary,
-        right: u32,
-        right_summary: &super::summary::Summary,
+        (left, left_summary): (NodeId, &Summary),
+        (right, right_summary): (NodeId, &Summary),
     ) {
         if level > self.height {
             let root = self.inners.take();
             let inner = self.inners.get_mut(root);
             *inner = Inner::BLANK;
-            inner.insert(0, self.root, left);
+            inner.insert(0, left, left_summary);
             inner.insert(1, right, right_summary);
             (self.root, self.height) = (root, level);
             return;
         }
         let step = path.steps[level];
-        if self.inners.get(step.node).len() < INNER {
-            let inner = self.inners.get_mut(step.node);
-            inner.set(step.at, left);
-            inner.insert(step.at + 1, right, right_summary);
-            return;
+        self.inners.get_mut(step.node).set(step.at, left_summary);
+        self.hang(path, level, step.at + 1, right, right_summary);
+    }
+
+    /// Hangs a subtree into the node of `path` at `level`, before its subtree `at`, and makes two nodes of it if it is full. The nodes
+    /// above must know of the subtree's contents already.
+    pub(super) fn hang(&mut self, path: &Path, level: usize, at: usize, child: NodeId, summary: &Summary) {
+        let node = path.steps[level].node;
+        if self.inners.get(node).len() < INNER {
+            return self.inners.get_mut(node).insert(at, child, summary);
         }
-        let upper_id = self.inners.take();
-        let (lower, upper) = self.inners.pair_mut(step.node, upper_id);
+        let new = self.inners.take();
+        let (lower, upper) = self.inners.pair_mut(node, new);
         *upper = Inner::BLANK;
         lower.move_to_front_of(upper, INNER / 2);
-        let (node, at) = match step.at.checked_sub(lower.len()) {
-            Some(at) => (upper, at),
-            None => (lower, step.at),
-        };
-        node.set(at, left);
-        node.insert(at + 1, right, right_summary);
-        let (lower, upper) = (
-            self.inners.get(step.node).summary(),
-            self.inners.get(upper_id).summary(),
-        );
-        self.split_child(path, level + 1, &lower, upper_id, &upper);
+        match at.checked_sub(lower.len()) {
+            Some(at) if at > 0 => upper.insert(at, child, summary),
+            _ => lower.insert(at, child, summary),
+        }
+        let (lower, upper) = (lower.summary(), upper.summary());
+        self.visit(2);
+        self.divided(path, level + 1, (node, &lower), (new, &upper));
     }
 
     /// Sees to it that the leaf at `path` is full enough.

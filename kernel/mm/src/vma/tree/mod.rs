@@ -14,7 +14,9 @@ mod inner;
 mod iter;
 mod leaf;
 mod path;
+mod piece;
 mod pool;
+mod run;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,8 @@ pub use iter::Iter;
 use leaf::Leaf;
 use path::Path;
 use pool::{NodeId, Pool};
-use summary::Summary;
+pub use run::Run;
+use summary::{Summary, Sums};
 
 /// Sums over all mappings of a tree; in bytes, but for the number of mappings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +47,18 @@ pub struct Totals {
     pub locked: u64,
     /// Those that count for `RLIMIT_DATA` ([`Vma::is_data`]).
     pub data: u64,
+}
+
+impl Totals {
+    const fn of(sums: &Sums) -> Self {
+        Self {
+            mappings: sums.count as u64,
+            bytes: sums.bytes,
+            accounted: sums.accounted,
+            locked: sums.locked,
+            data: sums.data,
+        }
+    }
 }
 
 /// The mappings of an address space.
@@ -90,14 +105,7 @@ impl VmaTree {
 
     /// Sums over all mappings; kept up to date by every edit, so that asking costs nothing.
     pub const fn totals(&self) -> Totals {
-        let sums = &self.total.sums;
-        Totals {
-            mappings: sums.count as u64,
-            bytes: sums.bytes,
-            accounted: sums.accounted,
-            locked: sums.locked,
-            data: sums.data,
-        }
+        Totals::of(&self.total.sums)
     }
 
     /// How many nodes searches and rearrangements have gone through since the tree was made.

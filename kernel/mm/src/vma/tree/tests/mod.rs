@@ -2,6 +2,7 @@
 
 mod check;
 mod model;
+mod runs;
 
 use super::VmaTree;
 use crate::vma::{Backing, Prot, Vma, VmaFlags};
