@@ -6,7 +6,7 @@ extern crate alloc;
 
 #[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
 mod arch;
-#[allow(dead_code, reason = "what it is for is not there yet")]
+#[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
 mod board;
 mod ktest;
 mod logging;

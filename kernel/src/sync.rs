@@ -25,7 +25,14 @@ pub(crate) use spin::Once;
 use crate::arch;
 
 /// While it lives, interrupts are masked on this core.
-struct MaskedInterrupts(arch::interrupts::Masked);
+pub(crate) struct MaskedInterrupts(arch::interrupts::Masked);
+
+impl MaskedInterrupts {
+    /// Masks interrupts until the value is dropped, which brings back what was.
+    pub(crate) fn new() -> Self {
+        Self(arch::interrupts::mask())
+    }
+}
 
 impl Drop for MaskedInterrupts {
     fn drop(&mut self) {
@@ -73,7 +80,7 @@ impl<T> IrqMutex<T> {
 impl<T: ?Sized> IrqMutex<T> {
     /// Masks interrupts, waits for the lock and takes it.
     pub(crate) fn lock(&self) -> IrqMutexGuard<'_, T> {
-        let masked = MaskedInterrupts(arch::interrupts::mask());
+        let masked = MaskedInterrupts::new();
         IrqMutexGuard {
             data: self.0.lock(),
             _masked: masked,

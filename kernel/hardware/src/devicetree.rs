@@ -38,6 +38,8 @@ pub struct Description<'a> {
     pub psci: Option<Conduit>,
     /// The interrupt of the virtual timer, as a GIC interrupt number.
     pub timer_interrupt: Option<u32>,
+    /// The registers of the real-time clock, a PL031.
+    pub clock: Option<PhysRange>,
     /// The affinity bits of MPIDR of each core; at most 16 are listed.
     pub cpus: heapless::Vec<u64, 16>,
     /// Names of nodes that were left out because they make no sense; at most 8 are listed.
@@ -128,6 +130,7 @@ pub fn describe(blob: &[u8]) -> Result<Description<'_>, TreeError> {
         interrupts: None,
         psci: None,
         timer_interrupt: None,
+        clock: None,
         cpus: heapless::Vec::new(),
         ignored: heapless::Vec::new(),
     };

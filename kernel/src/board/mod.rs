@@ -1,11 +1,14 @@
 //! The board: what the device tree says, console, interrupt controller, timer, power.
 
+mod clock;
 pub(crate) mod console;
 mod fallback;
 pub(crate) mod host;
 pub(crate) mod interrupts;
 pub(crate) mod power;
 pub(crate) mod timer;
+
+pub(crate) use clock::seconds_since_1970;
 
 use crate::sync::Once;
 use boot::BootInfo;
@@ -50,7 +53,7 @@ pub(crate) fn init(info: &BootInfo) {
     };
     let line = CommandLine::parse(description.bootargs);
     COMMAND_LINE.call_once(|| line);
-    power::init(description.psci);
+    power::init(info.entry_level(), description.psci);
     if line.semihosting {
         host::listen();
     }

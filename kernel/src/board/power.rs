@@ -1,6 +1,8 @@
 //! How the machine ends.
 
+use boot::EntryLevel;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use hardware::Conduit;
 use smccc::{Hvc, Smc, psci};
 
@@ -14,9 +16,11 @@ pub(crate) const STATUS_BOARD: u8 = 125;
 /// How the firmware is called, if there is any.
 static FIRMWARE: Once<Conduit> = Once::new();
 
-/// Remembers how to call the firmware.
-pub(super) fn init(conduit: Option<Conduit>) {
-    if let Some(conduit) = conduit {
+/// Remembers how to call the firmware. Whoever entered at EL3 has none above, whatever the device tree says.
+pub(super) fn init(level: EntryLevel, conduit: Option<Conduit>) {
+    if let Some(conduit) = conduit
+        && level != EntryLevel::El3
+    {
         FIRMWARE.call_once(|| conduit);
     }
 }
@@ -25,6 +29,11 @@ pub(super) fn init(conduit: Option<Conduit>) {
 /// one it stands in the last line on the console, and the firmware switches the machine off. Where there is no firmware
 /// either, the core sleeps for ever.
 pub(crate) fn end(status: u8) -> ! {
+    static ENDING: AtomicBool = AtomicBool::new(false);
+    if ENDING.swap(true, Relaxed) {
+        // The end itself went wrong.
+        arch::halt();
+    }
     if !host::is_listening() {
         console::print(format_args!("inarch: exit status {status}\n"));
     }

@@ -66,7 +66,8 @@ pub(super) fn visit<'a>(found: &mut Description<'a>, path: &Path<'a>) -> Result<
         if path.depth() == 0 {
             top_level(found, node, &traits)?;
         }
-        if !traits.interrupt_controller && !traits.bus {
+        let clock = traits.is(&["arm,pl031"]);
+        if !traits.interrupt_controller && !traits.bus && !clock {
             continue;
         }
         let Some(path) = path.child(node) else {
@@ -75,6 +76,9 @@ pub(super) fn visit<'a>(found: &mut Description<'a>, path: &Path<'a>) -> Result<
         };
         if traits.interrupt_controller {
             interrupt_controller(found, &path, &traits);
+        }
+        if clock {
+            found.clock = path.registers(0);
         }
         if traits.bus {
             visit(found, &path)?;

@@ -74,6 +74,10 @@ fn virt() -> DeviceTreeNode {
         has("interrupt-controller"),
         cells("reg", &[0, 0x800_0000, 0, 0x1_0000, 0, 0x80a_0000, 0, 0xf6_0000]),
     ];
+    let rtc = [
+        is("compatible", &["arm,pl031", "arm,primecell"][..]),
+        cells("reg", &[0, 0x901_0000, 0, 0x1000]),
+    ];
     let timer = [
         is("compatible", &["arm,armv8-timer", "arm,armv7-timer"][..]),
         cells(
@@ -99,6 +103,7 @@ fn virt() -> DeviceTreeNode {
             node("intc@8000000", gic, []),
             node("pl011@9000000", uart, []),
             node("apb-pclk", clock, []),
+            node("pl031@9010000", rtc, []),
             node("timer", timer, []),
             with_sizes(
                 "cpus",
@@ -185,6 +190,7 @@ fn a_virt_machine_is_read_whole() {
     assert_eq!(found.interrupts, Some(gic));
     assert_eq!(found.psci, Some(Conduit::Hvc));
     assert_eq!(found.timer_interrupt, Some(27));
+    assert_eq!(found.clock, Some(range(0x901_0000, 0x901_1000)));
     assert_eq!(found.cpus, [0, 1]);
     assert!(found.ignored.is_empty());
 }
