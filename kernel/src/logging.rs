@@ -51,26 +51,39 @@ pub(crate) fn init() {
     log::set_max_level(level);
 }
 
-/// The steps of the start, with the time that each took.
-pub(crate) struct Stages {
-    before: Duration,
+/// How many steps the start has at most.
+const STEPS: usize = 8;
+
+/// The steps of the start, with the time at which each was done.
+pub(crate) struct Steps {
+    done: [(&'static str, Duration); STEPS],
+    count: usize,
 }
 
-impl Stages {
-    /// The steps before this moment are called `name`; the next begins now.
-    pub(crate) fn begin(name: &str) -> Self {
-        let mut stages = Self {
-            before: Duration::ZERO,
-        };
-        stages.done(name);
-        stages
+impl Steps {
+    /// None yet: the first began with the machine.
+    pub(crate) const fn new() -> Self {
+        Self {
+            done: [("", Duration::ZERO); STEPS],
+            count: 0,
+        }
     }
 
     /// The step `name` is done, and the next begins.
-    pub(crate) fn done(&mut self, name: &str) {
-        let now = timer::since_boot();
-        log::debug!("{name}: {} ns", (now - self.before).as_nanos());
-        self.before = timer::since_boot();
+    pub(crate) fn done(&mut self, name: &'static str) {
+        if let Some(step) = self.done.get_mut(self.count) {
+            *step = (name, timer::since_boot());
+            self.count += 1;
+        }
+    }
+
+    /// Tells how long each step took.
+    pub(crate) fn report(&self) {
+        let mut before = Duration::ZERO;
+        for (name, at) in &self.done[..self.count] {
+            log::debug!("{name}: {} ns", (*at - before).as_nanos());
+            before = *at;
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod panic;
 mod sync;
 
 use boot::BootInfo;
-use logging::Stages;
+use logging::Steps;
 
 /// The exit status when there is no program to run.
 const STATUS_NO_PROGRAM: u8 = 127;
@@ -25,16 +25,19 @@ const STATUS_NO_PROGRAM: u8 = 127;
 /// this order, and starts the first program.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
+    let mut steps = Steps::new();
+    steps.done("firmware and boot");
     arch::init();
     memory::locate_image(info);
     board::init(info);
     logging::init();
-    let mut stages = Stages::begin("boot, device tree and console");
+    steps.done("device tree and console");
     memory::init(info);
-    stages.done("memory");
+    steps.done("memory");
     board::interrupts::init();
-    stages.done("interrupts");
+    steps.done("interrupts");
     board::report();
+    steps.report();
     #[cfg(feature = "ktest")]
     if board::command_line().ktest {
         ktest::run();

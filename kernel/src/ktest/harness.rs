@@ -1,7 +1,7 @@
 //! The protocol's kernel side.
 
 use alloc::string::String;
-use core::fmt;
+use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use linkme::distributed_slice;
 
@@ -89,7 +89,28 @@ pub(crate) fn panicked(info: &PanicInfo<'_>) {
     let (file, line) = info
         .location()
         .map_or(("unknown", 0), |at| (at.file(), at.line()));
-    // One line, whatever the message holds.
-    let message = alloc::format!("{}", info.message()).replace('\n', " / ");
-    console::print(format_args!("ktest: failed {test} at {file}:{line}: {message}\n"));
+    console::print(format_args!("ktest: failed {test} at {file}:{line}: "));
+    // Nothing is taken from the heap, which may be what panicked.
+    let _ = write!(OneLine { lines: 1 }, "{}", info.message());
+    console::print(format_args!("\n"));
+}
+
+/// How many lines of a message the host is told.
+const LINES: usize = 4;
+
+/// Prints the first lines of a message as one.
+struct OneLine {
+    lines: usize,
+}
+
+impl Write for OneLine {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (number, line) in text.split('\n').enumerate() {
+            self.lines += usize::from(number > 0);
+            if self.lines <= LINES {
+                console::print(format_args!("{}{line}", if number > 0 { " / " } else { "" }));
+            }
+        }
+        Ok(())
+    }
 }
