@@ -1,16 +1,9 @@
 /*
  * What an ordinary C program does first: prints, allocates, reads a file, looks at its surroundings. It checks what it
- * sees and ends with status 0 only if all of it was right.
- *
- * Built in three ways, each a different start-up path through the kernel:
- *
- *     aarch64-linux-gnu-gcc -O2 -static     hello.c    static glibc
- *     aarch64-linux-gnu-gcc -O2 -static-pie hello.c    static glibc, placed where the kernel likes
- *     aarch64-linux-musl-gcc -O2 -static    hello.c    static musl
+ * sees, says what was wrong, and ends with status 0 only if all was right.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -144,8 +137,7 @@ int main(int argc, char **argv)
     reading();
     mapping();
     surroundings(argc, argv);
-    for (int i = 1; i < argc; i++)
-        printf("argument %d: %s\n", i, argv[i]);
-    printf(failures ? "%d checks failed\n" : "hello from C: all checks passed\n", failures);
+    if (failures == 0)
+        printf("all is well\n");
     return failures != 0;
 }
