@@ -210,6 +210,11 @@ impl Attributes {
         }
     }
 
+    /// The attributes of the pieces of a block with these: a group of blocks is no group of its pieces.
+    pub(super) const fn expanded(self) -> Self {
+        self.difference(Self::CONTIGUOUS)
+    }
+
     /// Whether the page has been stored to since it was last made [`clean`](Self::clean).
     pub const fn is_dirty(self) -> bool {
         self.contains(Self::DIRTY) || (self.contains(Self::WRITABLE) && !self.contains(Self::READ_ONLY))

@@ -1,6 +1,6 @@
 //! The four levels of translation: 4 KiB granule, 48-bit addresses, 512 entries a table (Arm ARM, D8.2).
 
-use crate::{PAGE_SHIFT, PageRange, VirtAddr};
+use crate::{PAGE_SHIFT, VirtAddr};
 
 /// log2 of [`ENTRIES`].
 const INDEX_BITS: u32 = 9;
@@ -55,11 +55,6 @@ impl Level {
     /// Whether an entry may map memory itself: a block or a page.
     pub const fn has_leaves(self) -> bool {
         !matches!(self, Level::Pgd)
-    }
-
-    /// Whether the entry for the first address of `range` covers exactly a part of the range that begins there.
-    pub const fn fits(self, range: PageRange) -> bool {
-        range.start().is_aligned(self.size()) && range.len() >= self.size()
     }
 }
 

@@ -1,0 +1,215 @@
+//! A page that is a table, and the two ways to reach its entries.
+//!
+//! While a walker can reach a table its entries change under our hands (the hardware sets access and dirty state) and are
+//! read by it at any moment: every access is atomic, through [`Live`]. Once a table has been detached and the flush is over,
+//! nobody else can reach it, and runs of entries are read and written as [`Plain`] words. Single entries of detached tables
+//! may be reached either way.
+//!
+//! All unsafe code on tables rests on one invariant: **a [`Table`] is a frame that was taken for a table, holds 512
+//! descriptors, and has not been given back.** Values are made from fresh frames and read out of table entries, which are
+//! made from values; a table is given back only when its last entry is gone and no other entry holds its address.
+
+use super::descriptor::Descriptor;
+use super::level::ENTRIES;
+use crate::PhysAddr;
+use crate::machine::{Frame, Machine};
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A page-table page, of any level.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Table(PhysAddr);
+
+impl Table {
+    /// Makes a table of a frame that is all zeros: 512 absent entries.
+    pub(super) fn from_zeroed<M: Machine>(machine: &M, frame: Frame) -> Self {
+        let table = Self(frame.into_raw());
+        table.reset(machine);
+        table
+    }
+
+    /// Notes that all entries are absent.
+    pub(super) fn reset<M: Machine>(self, machine: &M) {
+        self.word(machine).store(0, Ordering::Relaxed);
+    }
+
+    /// The table that an entry of one of our tables leads to.
+    pub(super) const fn of(entry: Descriptor) -> Self {
+        Self(entry.address())
+    }
+
+    /// Makes a frame of it again.
+    ///
+    /// # Safety
+    /// No entry holds the table's address and no TLB remembers it.
+    pub(super) unsafe fn into_frame(self) -> Frame {
+        // SAFETY: the frame was taken for a table, whose only owner is the caller by its promise.
+        unsafe { Frame::from_raw(self.0) }
+    }
+
+    /// The physical address.
+    pub(super) const fn address(self) -> PhysAddr {
+        self.0
+    }
+
+    /// The valid entry that leads to the table.
+    pub(super) const fn entry(self) -> Descriptor {
+        Descriptor::table(self.0)
+    }
+
+    /// The entries as atomic words.
+    pub(super) fn live<M: Machine>(self, machine: &M) -> Live<'_> {
+        let words = machine.pointer(self.0).cast::<[AtomicU64; ENTRIES]>();
+        // SAFETY: by the invariant of `Table` the page is RAM, aligned, and only ever accessed as descriptors; plain accesses
+        // to it (`Plain`) never happen while another thread or a walker can reach it.
+        Live(unsafe { words.as_ref() })
+    }
+
+    /// The entries as plain words. The table must be detached, and its flush complete, or not yet be published.
+    pub(super) fn plain<M: Machine>(self, machine: &M) -> Plain<'_> {
+        Plain {
+            words: machine.pointer(self.0).cast(),
+            machine: PhantomData,
+        }
+    }
+
+    fn word<M: Machine>(self, machine: &M) -> &AtomicU32 {
+        machine.word(self.0)
+    }
+
+    /// How many entries are not absent.
+    pub(super) fn occupancy<M: Machine>(self, machine: &M) -> usize {
+        (self.word(machine).load(Ordering::Relaxed) & Self::OCCUPANCY) as usize
+    }
+
+    /// Counts entries that came.
+    pub(super) fn gain<M: Machine>(self, machine: &M, entries: usize) {
+        let word = self.word(machine);
+        let value = word.load(Ordering::Relaxed) + entries as u32;
+        debug_assert!(value & Self::OCCUPANCY <= ENTRIES as u32);
+        word.store(value, Ordering::Relaxed);
+    }
+
+    /// Counts entries that went, and answers how many are left.
+    pub(super) fn lose<M: Machine>(self, machine: &M, entries: usize) -> usize {
+        let word = self.word(machine);
+        let value = word.load(Ordering::Relaxed);
+        debug_assert!(value & Self::OCCUPANCY >= entries as u32);
+        let value = value - entries as u32;
+        word.store(value, Ordering::Relaxed);
+        (value & Self::OCCUPANCY) as usize
+    }
+
+    /// Whether some entry may have the Contiguous bit; once it may, it may until the table is empty.
+    pub(super) fn may_be_contiguous<M: Machine>(self, machine: &M) -> bool {
+        self.word(machine).load(Ordering::Relaxed) & Self::CONTIGUOUS != 0
+    }
+
+    /// Notes that an entry has the Contiguous bit.
+    pub(super) fn note_contiguous<M: Machine>(self, machine: &M) {
+        let word = self.word(machine);
+        word.store(word.load(Ordering::Relaxed) | Self::CONTIGUOUS, Ordering::Relaxed);
+    }
+
+    /// The frame's word of a table: how many entries are not absent ...
+    const OCCUPANCY: u32 = 0x3ff;
+    /// ... and whether one may be contiguous.
+    const CONTIGUOUS: u32 = 1 << 31;
+}
+
+/// The entries of a table that a walker may reach. The order of stores for walkers comes from barriers, so every access
+/// here is relaxed.
+#[derive(Clone, Copy)]
+pub(super) struct Live<'m>(&'m [AtomicU64; ENTRIES]);
+
+impl Live<'_> {
+    /// Reads an entry.
+    pub(super) fn get(self, index: usize) -> Descriptor {
+        Descriptor::from_raw(self.0[index].load(Ordering::Relaxed))
+    }
+
+    /// Writes an entry that the hardware does not update: one that is absent, detached, or a table.
+    pub(super) fn set(self, index: usize, entry: Descriptor) {
+        self.0[index].store(entry.raw(), Ordering::Relaxed);
+    }
+
+    /// Clears the valid bit of a leaf that the hardware may be updating, and answers with what the entry was.
+    pub(super) fn detach(self, index: usize) -> Descriptor {
+        let mask = Descriptor::from_raw(u64::MAX).detached().raw();
+        Descriptor::from_raw(self.0[index].fetch_and(mask, Ordering::Relaxed))
+    }
+
+    /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.
+    pub(super) fn update(
+        self,
+        index: usize,
+        edit: impl Fn(Descriptor) -> Descriptor,
+    ) -> (Descriptor, Descriptor) {
+        let word = &self.0[index];
+        let mut old = word.load(Ordering::Relaxed);
+        loop {
+            let new = edit(Descriptor::from_raw(old));
+            if new.raw() == old {
+                return (new, new);
+            }
+            match word.compare_exchange_weak(old, new.raw(), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return (Descriptor::from_raw(old), new),
+                Err(now) => old = now,
+            }
+        }
+    }
+}
+
+/// The entries of a table that nobody else can reach.
+#[derive(Clone, Copy)]
+pub(super) struct Plain<'m> {
+    words: NonNull<u64>,
+    machine: PhantomData<&'m ()>,
+}
+
+impl Plain<'_> {
+    /// A pointer to the entries of `range`.
+    fn at(self, range: &Range<usize>) -> NonNull<u64> {
+        assert!(range.start <= range.end && range.end <= ENTRIES);
+        // SAFETY: within the table, as just checked.
+        unsafe { self.words.add(range.start) }
+    }
+
+    /// How many entries of `range` are not absent.
+    pub(super) fn count(self, range: Range<usize>) -> usize {
+        let words = self.at(&range);
+        // SAFETY: initialised words of a table which nobody changes: it is detached. The reference ends with this call.
+        let words = unsafe { core::slice::from_raw_parts(words.as_ptr(), range.len()) };
+        words.iter().map(|word| (*word != 0) as usize).sum()
+    }
+
+    /// Makes the entries of `range` absent.
+    pub(super) fn clear(self, range: Range<usize>) {
+        let words = self.at(&range);
+        // SAFETY: words of a detached table, which nobody else accesses.
+        unsafe { words.as_ptr().write_bytes(0, range.len()) }
+    }
+
+    /// Writes entries to `range`: the first is `entry`, each next one `step` more.
+    pub(super) fn fill(self, range: Range<usize>, entry: Descriptor, step: u64) {
+        let words = self.at(&range);
+        // SAFETY: words of a detached table, which nobody else accesses. The reference ends with this call.
+        let words = unsafe { core::slice::from_raw_parts_mut(words.as_ptr(), range.len()) };
+        let mut raw = entry.raw();
+        for word in words {
+            *word = raw;
+            raw += step;
+        }
+    }
+
+    /// Moves the entries of `range` to `to`, where they begin at `at`. Within one table only upwards.
+    pub(super) fn move_to<M: Machine>(self, machine: &M, range: Range<usize>, to: Plain<'_>, at: usize) {
+        let count = range.len();
+        debug_assert!(self.words != to.words || at >= range.start);
+        let (from, to) = (self.at(&range), to.at(&(at..at + count)));
+        // SAFETY: both runs lie in detached tables, which nobody else accesses; within one table `to` lies above `from`.
+        unsafe { machine.move_descriptors(from, to, count) }
+    }
+}

@@ -1,0 +1,126 @@
+//! Entries that move as they are, with all that is below them.
+
+use super::{Place, Relocation};
+use crate::VirtAddr;
+use crate::machine::Machine;
+use crate::table::descriptor::{Attributes, Descriptor};
+use crate::table::level::Level;
+use crate::table::page::Table;
+use core::ops::Range;
+
+impl<M: Machine> Relocation<'_, M> {
+    /// Moves a run of entries that lie in the source as a whole, all of them detached; answers how many there were.
+    pub(super) fn graft_run(&mut self, place: &Place, run: Range<usize>) -> usize {
+        let (mut end, mut moved) = (run.end, 0);
+        let from = place.table;
+        while end > run.start {
+            // Holes cost a test each, and make no table at the target.
+            if self.tables.live(from).get(end - 1).is_absent() {
+                end -= 1;
+                continue;
+            }
+            let top = self.destination(place.base_of(end - 1));
+            let (to, _) = self.target_table(place.level, top);
+            let last = place.level.index(top);
+            let count = (end - run.start).min(last + 1);
+            moved += self.graft_into(from, end - count, to, last + 1 - count, count, place.level);
+            end -= count;
+        }
+        moved
+    }
+
+    /// Moves `count` entries from index `at` of `from` to index `there` of `to`.
+    fn graft_into(
+        &mut self,
+        from: Table,
+        at: usize,
+        to: Table,
+        there: usize,
+        count: usize,
+        level: Level,
+    ) -> usize {
+        let machine = &self.tables.machine;
+        let (source, target) = (from.live(machine), to.live(machine));
+        let (mut moved, mut seen) = (0, 0);
+        for step in 0..count {
+            let entry = source.get(at + step);
+            if entry.is_absent() {
+                continue;
+            }
+            assert!(
+                target.get(there + step).is_absent(),
+                "the target of a relocation is in use"
+            );
+            // What hangs below has been visible to walkers before, so the entry is valid at once.
+            target.set(there + step, entry.attached());
+            source.set(at + step, Descriptor::ABSENT);
+            seen |= entry.raw();
+            moved += 1;
+        }
+        to.gain(machine, moved);
+        if Descriptor::from_raw(seen & Attributes::CONTIGUOUS.bits()).is_contiguous(level) {
+            to.note_contiguous(machine);
+        }
+        self.tables.counters.written += moved as u64;
+        moved
+    }
+
+    /// Moves the table in an entry that reaches out of the source, though nothing that lies there hangs in it; false if
+    /// something already has the place at the target.
+    pub(super) fn graft(&mut self, level: Level, entry: Descriptor, base: VirtAddr) -> bool {
+        let target = self.destination(base);
+        let (to, _) = self.target_table(level, target);
+        let index = level.index(target);
+        if !self.tables.live(to).get(index).is_absent() {
+            return false;
+        }
+        self.tables.live(to).set(index, entry.attached());
+        to.gain(&self.tables.machine, 1);
+        self.tables.counters.written += 1;
+        true
+    }
+
+    /// The target's table of `level` for `address`, and whether a walker can reach it. Tables that are not there yet are
+    /// made; the first of them stays pending in the live table that it hangs in.
+    pub(super) fn target_table(&mut self, level: Level, address: VirtAddr) -> (Table, bool) {
+        let gib = address.get() >> Level::Pud.shift();
+        let (mut at, mut table, mut live) = match self.recent {
+            Some((recent, table, live)) if recent == gib && level >= Level::Pmd => (Level::Pmd, table, live),
+            _ => (Level::Pgd, self.tables.root, true),
+        };
+        while let Some(below) = at.below().filter(|_| at < level) {
+            (table, live) = self.child(at, table, address, live);
+            at = below;
+            if at == Level::Pmd {
+                self.recent = Some((gib, table, live));
+            }
+        }
+        (table, live)
+    }
+
+    /// The table that hangs in the entry of `table` for `address`; made if there is none.
+    fn child(&mut self, level: Level, table: Table, address: VirtAddr, live: bool) -> (Table, bool) {
+        let index = level.index(address);
+        let entry = self.tables.live(table).get(index);
+        if entry.is_absent() {
+            let new = self.tables.take_promised();
+            self.attach(level, table, index, new, live);
+            return (new, false);
+        }
+        assert!(entry.is_table(level), "the target of a relocation is in use");
+        (Table::of(entry), live && entry.is_valid())
+    }
+
+    /// Hangs a table that is new or was changed into an absent entry: pending if a walker can reach that.
+    pub(super) fn attach(&mut self, level: Level, table: Table, index: usize, new: Table, live: bool) {
+        debug_assert!(
+            self.tables.live(table).get(index).is_absent(),
+            "{level:?} entry {index} is taken"
+        );
+        let entry = if live { new.entry().detached() } else { new.entry() };
+        self.tables.live(table).set(index, entry);
+        table.gain(&self.tables.machine, 1);
+        self.tables.counters.written += 1;
+        self.pending |= live;
+    }
+}

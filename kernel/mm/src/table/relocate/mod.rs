@@ -1,0 +1,228 @@
+//! Moving everything that is mapped in a range to another range: the descriptors move, the memory stays where it is.
+//!
+//! What moves as one is decided by *agreement*: the highest level whose size divides the distance. An entry of that level
+//! that lies in the range as a whole moves by one load and two stores, whatever is below it ([`graft`]): a table with all
+//! that hangs in it, or a block. Above that level tables are walked through, below it only the ragged ends of the range
+//! are touched. Where the ranges do not even agree modulo 2 MiB every page's entry moves by itself, but not one by one:
+//! whole leaf tables are shifted by plain paired copies and used again at the target ([`shift`]).
+//!
+//! Everything runs from high to low addresses, so that a leaf table can be shifted upwards in place: what falls out at its
+//! upper end has just found room at the lower end of its upper neighbour.
+//!
+//! A table that hangs in a live table and was built or changed here becomes reachable only when its contents are complete:
+//! until then its entry is a detached one, *pending*. `DSB ISHST` stands between the contents and the valid bit. What
+//! is grafted as it was has been visible to walkers long since and is published at once.
+
+mod graft;
+mod reserve;
+mod shift;
+
+use super::PageTables;
+use super::descriptor::Descriptor;
+use super::detach::{indices, part};
+use super::level::Level;
+use super::page::Table;
+use crate::machine::Machine;
+use crate::{PageRange, VirtAddr};
+use core::ops::Range;
+use shift::Stale;
+
+/// One relocation under way: the bracket's third and fourth step.
+struct Relocation<'t, M: Machine> {
+    tables: &'t mut PageTables<M>,
+    source: PageRange,
+    target: PageRange,
+    /// The highest level whose entries can move as they are.
+    agree: Level,
+    /// The PMD table of the target that was last used: the 1 GiB that it covers, and whether a walker can reach it.
+    recent: Option<(u64, Table, bool)>,
+    /// A shifted leaf table whose first entries are still those of before.
+    stale: Option<Stale>,
+    /// Whether an entry in a live table waits to become valid.
+    pending: bool,
+}
+
+/// The highest level at which source and target are at the same place in their entries.
+fn agreement(source: PageRange, target: VirtAddr) -> Level {
+    let distance = source.start().get() ^ target.get();
+    let agrees = |level: &Level| distance & (level.size() - 1) == 0;
+    Level::ALL.into_iter().find(agrees).unwrap_or(Level::Pte)
+}
+
+impl<M: Machine> PageTables<M> {
+    /// Moves everything that is mapped in `source` to the range of the same length at `target`: afterwards each page and
+    /// block, guards included, is at the same distance from `target` as it was from the start of `source`, in the same state,
+    /// and `source` holds nothing. What is mapped around both ranges is not touched. One flush, however much moves; nothing
+    /// but the entries that must change is read or written.
+    ///
+    /// Nothing may be mapped in the target; the ranges must not overlap. [`Self::reserve_relocation`] was called before,
+    /// in the same call, and so this cannot fail.
+    ///
+    /// # Panics
+    /// If the ranges overlap, or something is found in the target where there must be nothing.
+    pub fn relocate(&mut self, source: PageRange, target: VirtAddr) {
+        let target = PageRange::from_len(target, source.len()).expect("a target below TASK_SIZE");
+        assert!(
+            !source.overlaps(target),
+            "a relocation of {source:?} onto itself, to {target:?}"
+        );
+        if source.is_empty() {
+            return;
+        }
+        let found = self.detach(source);
+        if !found.anything {
+            return;
+        }
+        if let Some(reach) = found.reach() {
+            self.flush(source, reach);
+        }
+        if found.cut {
+            self.split_detached(source);
+        }
+        let agree = agreement(source, target.start());
+        Relocation {
+            tables: self,
+            source,
+            target,
+            agree,
+            recent: None,
+            stale: None,
+            pending: false,
+        }
+        .run();
+    }
+}
+
+impl<M: Machine> Relocation<'_, M> {
+    fn run(mut self) {
+        let root = self.tables.root;
+        self.move_in(Level::Pgd, root, self.source, false);
+        self.settle();
+        if self.pending {
+            self.tables.order_stores();
+            self.publish_in(Level::Pgd, root, self.target);
+        }
+        self.tables.publish();
+    }
+
+    /// Where the byte at `address` goes. The base of an entry that begins before the source wraps with it.
+    fn destination(&self, address: VirtAddr) -> VirtAddr {
+        let distance = self.target.start().get().wrapping_sub(self.source.start().get());
+        VirtAddr::new(address.get().wrapping_add(distance))
+    }
+
+    /// Moves what `table` holds of `range`. `free` says that this table or one above was detached: nobody reaches it, and
+    /// what it held when the relocation began lies in the source.
+    fn move_in(&mut self, level: Level, table: Table, range: PageRange, free: bool) {
+        let (first, last) = indices(level, range);
+        let base = range.start().align_down(level.size());
+        let place = Place {
+            level,
+            table,
+            first,
+            base,
+            range,
+        };
+        let mut moved = 0;
+        if level >= self.agree {
+            // Entries that lie in the range as a whole move as they are; there is at most one at either end that does not.
+            let whole_first = first + !range.start().is_aligned(level.size()) as usize;
+            let whole_end = (last + range.end().is_aligned(level.size()) as usize).max(whole_first);
+            moved += self.move_entries(&place, whole_end..last + 1, free);
+            moved += self.graft_run(&place, whole_first..whole_end);
+            moved += self.move_entries(&place, first..whole_first, free);
+        } else {
+            moved += self.move_entries(&place, first..last + 1, free);
+        }
+        self.tables.counters.read += (last - first + 1) as u64;
+        self.tables.counters.written += moved as u64;
+        table.lose(&self.tables.machine, moved);
+    }
+
+    /// Moves entries each in its own way, the last one first; answers how many of them are gone.
+    fn move_entries(&mut self, place: &Place, indices: Range<usize>, free: bool) -> usize {
+        let mut moved = 0;
+        for index in indices.rev() {
+            let entry = self.tables.live(place.table).get(index);
+            if !entry.is_absent() && self.move_entry(place, index, entry, free || !entry.is_valid()) {
+                self.tables.live(place.table).set(index, Descriptor::ABSENT);
+                moved += 1;
+            }
+        }
+        moved
+    }
+
+    /// Moves one entry that cannot simply move as it is: it reaches out of the source, or the two do not agree at its level.
+    /// `free` says that it was detached. Answers whether nothing is left of it here.
+    fn move_entry(&mut self, place: &Place, index: usize, entry: Descriptor, free: bool) -> bool {
+        let (level, base) = (place.level, place.base_of(index));
+        let (part, _) = part(level, place.range, base);
+        // The target may lie in the same entry as an end of the source: then that entry comes to hold both.
+        let alone = free && (self.target.end() <= base || base + level.size() <= self.target.start());
+        let Some(below) = level.below() else {
+            unreachable!("pages move as they are")
+        };
+        if !entry.is_table(level) {
+            self.move_block(level, entry, base);
+            return true;
+        }
+        if alone && level >= self.agree && self.graft(level, entry, base) {
+            return true;
+        }
+        let child = Table::of(entry);
+        if alone && below == Level::Pte && self.agree == Level::Pte {
+            self.shift_table(child, part);
+            return true;
+        }
+        if below == Level::Pte {
+            self.settle();
+        }
+        self.move_in(below, child, part, free);
+        let empty = child.occupancy(&self.tables.machine) == 0;
+        debug_assert!(free || !empty, "a table that a relocation empties is detached");
+        if empty {
+            self.tables.give_table(child);
+        }
+        // What is left of a detached table is the target's.
+        self.pending |= free && !empty;
+        empty
+    }
+
+    /// Makes the pending entries in `range`, the target, valid: all are in live tables.
+    fn publish_in(&mut self, level: Level, table: Table, range: PageRange) {
+        let Some(below) = level.below() else { return };
+        let (first, last) = indices(level, range);
+        let mut base = range.start().align_down(level.size());
+        for index in first..=last {
+            let entry = self.tables.live(table).get(index);
+            if entry.is_table(level) {
+                let (part, whole) = part(level, range, base);
+                if !entry.is_valid() {
+                    self.tables.live(table).set(index, entry.attached());
+                    self.tables.counters.written += 1;
+                } else if !whole {
+                    self.publish_in(below, Table::of(entry), part);
+                }
+            }
+            base = base + level.size();
+        }
+        self.tables.counters.read += (last - first + 1) as u64;
+    }
+}
+
+/// Entries of one table: those that a range meets.
+struct Place {
+    level: Level,
+    table: Table,
+    /// The first entry that the range meets, and the address where it begins.
+    first: usize,
+    base: VirtAddr,
+    range: PageRange,
+}
+
+impl Place {
+    /// The address where the entry of `index` begins.
+    fn base_of(&self, index: usize) -> VirtAddr {
+        self.base + (index - self.first) as u64 * self.level.size()
+    }
+}

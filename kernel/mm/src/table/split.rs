@@ -1,0 +1,156 @@
+//! Blocks that an edit cuts: made tables of the next smaller size, with the same memory and attributes.
+
+use super::PageTables;
+use super::descriptor::{Descriptor, Leaf};
+use super::detach::{indices, part};
+use super::level::{ENTRIES, Level};
+use super::page::Table;
+use super::pool::OutOfMemory;
+use crate::machine::Machine;
+use crate::{PageRange, VirtAddr};
+
+impl<M: Machine> PageTables<M> {
+    /// Makes sure of the tables that it takes to cut the blocks at both ends of `range`, so that an edit of the range in the
+    /// same call cannot fail.
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    pub fn reserve_edges(&mut self, range: PageRange) -> Result<(), OutOfMemory> {
+        let tables = self.cut_tables(range.start()) + self.cut_tables(range.end());
+        if tables == 0 {
+            Ok(())
+        } else {
+            self.pool.reserve(&self.machine, tables)
+        }
+    }
+
+    /// Splits the block that `at` (page-aligned) lies within, if there is one, so that a block ends and another begins there.
+    ///
+    /// # Errors
+    /// Where there is no memory for the tables; nothing has changed.
+    pub fn split(&mut self, at: VirtAddr) -> Result<(), OutOfMemory> {
+        let tables = self.cut_tables(at);
+        if tables == 0 {
+            return Ok(());
+        }
+        self.pool.reserve(&self.machine, tables)?;
+        let (level, _, _) = self.walk(at);
+        let end = at.align_down(level.size()) + level.size();
+        let upper = PageRange::new(at, end).expect("a part of a block");
+        let found = self.detach(upper);
+        if let Some(reach) = found.reach() {
+            self.flush(upper, reach);
+        }
+        self.split_in(Level::Pgd, self.root, upper, None);
+        self.publish();
+        Ok(())
+    }
+
+    /// How many tables it takes to have no block across `at`.
+    pub(super) fn cut_tables(&self, at: VirtAddr) -> usize {
+        if at.is_aligned(Level::Pmd.size()) && at.is_aligned(Level::Pud.size()) {
+            return 0;
+        }
+        let (mut level, mut table) = (Level::Pgd, self.root);
+        while let Some(below) = level.below() {
+            let entry = self.live(table).get(level.index(at));
+            if entry.is_absent() {
+                return 0;
+            }
+            if !entry.is_table(level) {
+                let tables_for = |level: &Level| !at.is_aligned(level.size());
+                return [Level::Pud, Level::Pmd]
+                    .into_iter()
+                    .filter(|l| *l >= level)
+                    .filter(tables_for)
+                    .count();
+            }
+            (level, table) = (below, Table::of(entry));
+        }
+        0
+    }
+
+    /// Splits the blocks at the ends of `range`, which have been detached and flushed. What lies outside is valid again when
+    /// this returns, what lies inside stays detached.
+    pub(super) fn split_detached(&mut self, range: PageRange) {
+        self.split_in(Level::Pgd, self.root, range, Some(range));
+    }
+
+    /// Splits every block below `table` that an end of `range` cuts, so that only what lies in `detached` is detached.
+    fn split_in(&mut self, level: Level, table: Table, range: PageRange, detached: Option<PageRange>) {
+        let Some(below) = level.below() else { return };
+        let (first, last) = indices(level, range);
+        for index in [first, last]
+            .iter()
+            .take(if first == last { 1 } else { 2 })
+            .copied()
+        {
+            let entry = self.live(table).get(index);
+            let address = if index == first {
+                range.start()
+            } else {
+                range.end() - 1
+            };
+            let base = address.align_down(level.size());
+            let (part, whole) = part(level, range, base);
+            if whole || entry.is_absent() {
+                continue;
+            }
+            if entry.is_table(level) {
+                self.split_in(below, Table::of(entry), part, detached);
+                continue;
+            }
+            let child = self.split_block(level, entry, base, part, detached);
+            self.order_stores();
+            self.live(table).set(index, child.entry());
+            self.counters.written += 1;
+        }
+    }
+
+    /// Makes the table that replaces one block, which is detached.
+    fn split_block(
+        &mut self,
+        level: Level,
+        block: Descriptor,
+        base: VirtAddr,
+        part: PageRange,
+        detached: Option<PageRange>,
+    ) -> Table {
+        let child = self.expand(level, block);
+        let Some(below) = level.below() else { return child };
+        let inside = detached.and_then(|detached| detached.intersection(part));
+        for index in 0..ENTRIES {
+            let at = base + index as u64 * below.size();
+            let entry = self.live(child).get(index);
+            let piece = PageRange::from_len(at, below.size()).expect("a piece of a mapped block");
+            if inside.is_some_and(|inside| inside.overlaps(piece)) || cuts(part, piece) {
+                self.live(child).set(index, entry.detached());
+            }
+        }
+        self.split_in(below, child, part, detached);
+        child
+    }
+
+    /// Makes a table of entries of the next level out of a block, valid ones unless the block forbids access.
+    pub(super) fn expand(&mut self, level: Level, block: Descriptor) -> Table {
+        let Some(below) = level.below() else {
+            unreachable!("a page is no block")
+        };
+        let child = self.take_promised();
+        let leaf = Leaf {
+            address: block.address(),
+            attributes: block.attributes().expanded(),
+        };
+        self.plain(child)
+            .fill(0..ENTRIES, Descriptor::leaf(below, leaf), below.size());
+        child.gain(&self.machine, ENTRIES);
+        self.counters.written += ENTRIES as u64;
+        child
+    }
+}
+
+/// Whether an end of `range` lies within `piece`.
+fn cuts(range: PageRange, piece: PageRange) -> bool {
+    let within = |at: VirtAddr| piece.start() < at && at < piece.end();
+    within(range.start()) || within(range.end())
+}

@@ -1,0 +1,299 @@
+//! Tables and model side by side: every operation is done to both, and both are compared.
+
+use super::*;
+use crate::Access;
+use crate::fake::tlb::Fault;
+use crate::machine::{MmuFeatures, Tlb};
+use crate::table::page::Table;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+/// What the model knows of a page; a block is 512 of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Page {
+    Mapped(Leaf),
+    Guard,
+}
+
+pub(super) struct Pair {
+    pub(super) machine: FakeMachine,
+    pub(super) tables: PageTables<FakeMachine>,
+    pub(super) model: BTreeMap<u64, Page>,
+}
+
+impl Pair {
+    pub(super) fn new(frames: usize, features: MmuFeatures) -> Self {
+        let machine = FakeMachine::with_features(frames, features);
+        let tables = PageTables::new(machine.clone(), Asid(5)).expect("a frame for the root");
+        Self {
+            machine,
+            tables,
+            model: BTreeMap::new(),
+        }
+    }
+
+    fn free(&self, range: PageRange) -> bool {
+        let first = range.start().get() / PAGE_SIZE;
+        self.model.range(first..first + range.pages()).next().is_none()
+    }
+
+    pub(super) fn map(&mut self, page: u64, attributes: Attributes) {
+        if !self.free(pages(page, 1)) {
+            return;
+        }
+        let Some(frame) = self.machine.take_frame() else {
+            return;
+        };
+        let leaf = Leaf {
+            address: frame.into_raw(),
+            attributes,
+        };
+        match self.tables.map(VirtAddr::new(page * PAGE_SIZE), leaf) {
+            Ok(()) => drop(self.model.insert(page, Page::Mapped(leaf))),
+            Err(OutOfMemory) => give_back(&self.machine, Level::Pte, leaf),
+        }
+    }
+
+    /// Maps a block in the 2 MiB around `page`.
+    pub(super) fn map_block(&mut self, page: u64, attributes: Attributes) {
+        let first = page & !511;
+        if !self.free(pages(first, 512)) {
+            return;
+        }
+        let Some(block) = self.machine.take_block() else {
+            return;
+        };
+        let leaf = Leaf {
+            address: block.into_raw(),
+            attributes,
+        };
+        match self.tables.map_block(VirtAddr::new(first * PAGE_SIZE), leaf) {
+            Ok(()) => {
+                for page in 0..512 {
+                    let piece = Leaf {
+                        address: leaf.address + page * PAGE_SIZE,
+                        attributes,
+                    };
+                    self.model.insert(first + page, Page::Mapped(piece));
+                }
+            }
+            Err(OutOfMemory) => give_back(&self.machine, Level::Pmd, leaf),
+        }
+    }
+
+    pub(super) fn guard(&mut self, page: u64) {
+        if self.free(pages(page, 1)) && self.tables.slot(VirtAddr::new(page * PAGE_SIZE)).guard().is_ok() {
+            self.model.insert(page, Page::Guard);
+        }
+    }
+
+    pub(super) fn unmap(&mut self, range: PageRange) {
+        self.tables.begin_call();
+        if self.tables.reserve_edges(range).is_err() {
+            return;
+        }
+        let machine = self.machine.clone();
+        let mut seen = 0;
+        self.tables.unmap(range, |address, level, leaf| {
+            seen += level.size() / PAGE_SIZE;
+            assert!(range.contains(address));
+            give_back(&machine, level, leaf);
+        });
+        let first = range.start().get() / PAGE_SIZE;
+        let gone: Vec<_> = self
+            .model
+            .extract_if(first..first + range.pages(), |_, _| true)
+            .collect();
+        assert_eq!(
+            seen,
+            gone.iter()
+                .filter(|(_, page)| matches!(page, Page::Mapped(_)))
+                .count() as u64
+        );
+    }
+
+    pub(super) fn protect(&mut self, range: PageRange, rights: Rights) {
+        self.tables.begin_call();
+        if self.tables.split(range.start()).is_err() || self.tables.split(range.end()).is_err() {
+            return;
+        }
+        self.tables
+            .protect(range, |_, _, leaf| leaf.attributes.with_rights(rights));
+        let first = range.start().get() / PAGE_SIZE;
+        for (_, page) in self.model.range_mut(first..first + range.pages()) {
+            if let Page::Mapped(leaf) = page {
+                leaf.attributes = leaf.attributes.with_rights(rights);
+            }
+        }
+    }
+
+    /// Unmaps the target and moves; memory runs out in the reserve step or not at all.
+    pub(super) fn relocate(&mut self, source: PageRange, target: PageRange) {
+        if source.overlaps(target) {
+            return;
+        }
+        self.tables.begin_call();
+        let reserved = self.tables.reserve_edges(target).is_ok()
+            && self.tables.reserve_relocation(source, target.start()).is_ok();
+        if !reserved {
+            return self.tables.begin_call();
+        }
+        self.machine.fail_after(0);
+        let machine = self.machine.clone();
+        self.tables
+            .unmap(target, |_, level, leaf| give_back(&machine, level, leaf));
+        self.machine.take_log();
+        self.tables.relocate(source, target.start());
+        self.machine.never_fail();
+
+        let (from, to) = (source.start().get() / PAGE_SIZE, target.start().get() / PAGE_SIZE);
+        self.model
+            .extract_if(to..to + target.pages(), |_, _| true)
+            .for_each(drop);
+        let moved: Vec<_> = self
+            .model
+            .extract_if(from..from + source.pages(), |_, _| true)
+            .collect();
+        self.model
+            .extend(moved.into_iter().map(|(page, what)| (page - from + to, what)));
+    }
+
+    /// An access by the program, to be answered as the model says; hardware and software keep access and dirty state.
+    pub(super) fn access(&mut self, page: u64, access: Access) {
+        let address = VirtAddr::new(page * PAGE_SIZE);
+        let answer = self
+            .machine
+            .access(self.tables.root(), self.tables.asid(), address, access);
+        let Some(Page::Mapped(leaf)) = self.model.get(&page).copied() else {
+            return assert!(
+                matches!(answer, Err(Fault::Translation(_))),
+                "{address}: {answer:?}"
+            );
+        };
+        let wanted = match access {
+            Access::Read => Rights::READ,
+            Access::Write => Rights::WRITE,
+            Access::Execute => Rights::EXECUTE,
+        };
+        if leaf.attributes.contains(Attributes::NO_ACCESS) {
+            return assert!(
+                matches!(answer, Err(Fault::Translation(_))),
+                "{address}: {answer:?}"
+            );
+        }
+        if !leaf.attributes.rights().contains(wanted) {
+            // The hardware notes the access before it looks at the rights.
+            if self.machine.features().contains(MmuFeatures::HARDWARE_ACCESS) {
+                self.touched(address, false);
+            }
+            return assert!(answer.is_err(), "{address}: {answer:?}");
+        }
+        let write = access == Access::Write;
+        match answer {
+            Ok(physical) => assert_eq!(physical, leaf.address, "{address}"),
+            Err(Fault::Translation(level)) => {
+                panic!("{address} is mapped, but nothing was found at {level:?}")
+            }
+            Err(_) => {
+                self.tables
+                    .slot(address)
+                    .set_attributes(|attributes| attributes.touched(write));
+                let again = self
+                    .machine
+                    .access(self.tables.root(), self.tables.asid(), address, access);
+                assert_eq!(again, Ok(leaf.address), "{address}");
+            }
+        }
+        self.touched(address, write);
+    }
+
+    /// Notes an access in the model: for all pages of the block, if it is one.
+    fn touched(&mut self, address: VirtAddr, write: bool) {
+        let (level, _) = self.tables.query(address);
+        let first = address.align_down(level.size()).get() / PAGE_SIZE;
+        for (_, page) in self.model.range_mut(first..first + level.size() / PAGE_SIZE) {
+            if let Page::Mapped(leaf) = page {
+                leaf.attributes = leaf.attributes.touched(write);
+            }
+        }
+    }
+
+    /// Compares everything, and looks at every table.
+    pub(super) fn check(&mut self) {
+        let all = pages(0, crate::TASK_SIZE / PAGE_SIZE);
+        let mapped = self
+            .model
+            .values()
+            .filter(|page| matches!(page, Page::Mapped(_)))
+            .count() as u64;
+        let mut seen = 0;
+        for (address, level, leaf) in self.tables.leaves(all) {
+            for page in 0..level.size() / PAGE_SIZE {
+                let expected = Page::Mapped(Leaf {
+                    address: leaf.address + page * PAGE_SIZE,
+                    ..leaf
+                });
+                let number = address.get() / PAGE_SIZE + page;
+                assert_eq!(self.model.get(&number), Some(&expected), "{address} {level:?}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, mapped);
+        for (page, what) in &self.model {
+            if *what == Page::Guard {
+                assert_eq!(
+                    self.tables.query(VirtAddr::new(page * PAGE_SIZE)),
+                    (Level::Pte, Entry::Guard)
+                );
+            }
+        }
+        let tables = self.check_table(Level::Pgd, self.tables.root);
+        let spare = self.tables.pool.len();
+        assert_eq!(
+            self.machine.frames_in_use() as u64,
+            mapped + tables + spare as u64,
+            "frames were lost"
+        );
+    }
+
+    /// Checks occupancy and validity below a table; answers the number of tables.
+    fn check_table(&self, level: Level, table: Table) -> u64 {
+        let (mut tables, mut present) = (1, 0);
+        for index in 0..ENTRIES {
+            let entry = self.tables.live(table).get(index);
+            match entry.decode(level) {
+                Entry::Absent => continue,
+                Entry::Table(_) => {
+                    assert!(entry.is_valid(), "a detached table was left behind");
+                    tables += self.check_table(level.below().expect("a table above pages"), Table::of(entry));
+                }
+                Entry::Leaf(leaf) => {
+                    assert_eq!(entry.is_valid(), !leaf.attributes.contains(Attributes::NO_ACCESS));
+                    let contiguous = leaf.attributes.contains(Attributes::CONTIGUOUS);
+                    assert!(!contiguous || table.may_be_contiguous(&self.machine));
+                }
+                Entry::Guard => assert!(!entry.is_valid()),
+            }
+            present += 1;
+        }
+        assert_eq!(table.occupancy(&self.machine), present, "{level:?}");
+        assert!(
+            present > 0 || level == Level::Pgd,
+            "an empty table was left behind"
+        );
+        tables
+    }
+
+    /// Takes everything out and drops the tables: no frame may be left.
+    pub(super) fn finish(self) {
+        let Self {
+            machine, mut tables, ..
+        } = self;
+        tables.begin_call();
+        tables.unmap(pages(0, crate::TASK_SIZE / PAGE_SIZE), |_, level, leaf| {
+            give_back(&machine, level, leaf)
+        });
+        drop(tables);
+        assert_eq!(machine.frames_in_use(), 0);
+    }
+}
