@@ -1,2 +1,46 @@
-//! Every command a person types.
-fn main() {}
+//! `cargo xtask`: every command a person types.
+//!
+//! | verb | what it does |
+//! |---|---|
+//! | `run` | builds the kernel, packs a program, boots both in QEMU |
+//! | `test` | host tests, in-kernel tests, program tests, boot matrix |
+//! | `bench` | figures against their limits |
+//! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
+//! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
+//! | `doctor` | what is there and what is missing; changes nothing |
+//!
+//! Standard output belongs to the program that runs (or to the test report); all that xtask itself says goes to
+//! standard error.
+
+mod archive;
+mod cli;
+mod command;
+mod compile;
+mod console;
+mod elfcheck;
+mod exit;
+mod harness;
+mod image;
+mod options;
+mod process;
+mod qemu;
+mod say;
+mod setup;
+mod symbols;
+mod verbs;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let verb = cli::Cli::parse().verb;
+    match verb.run() {
+        Ok(status) => status,
+        Err(error) => {
+            say::error(&error);
+            exit::of_error(&error)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! In-kernel tests as trials. One machine is kept alive from test to test and booted again after a failure.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use libtest_mimic::{Completion, Failed, Trial};
+
+use super::report;
+use super::session::{Session, Verdict};
+use crate::compile::Kernel;
+use crate::console::Annotator;
+use crate::qemu::machine::{Debugger, Load, Machine};
+
+/// The models that the tests run on unless one was chosen: an in-order core without any of the newer features, one between, and one
+/// with all of them.
+const MODELS: [&str; 3] = ["max", "cortex-a53", "cortex-a72"];
+
+/// What it takes to boot the harness.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    /// The kernel with in-kernel tests.
+    pub(crate) kernel: Kernel,
+    /// QEMU.
+    pub(crate) qemu: PathBuf,
+    /// The machine.
+    pub(crate) machine: Machine,
+    /// The words of the kernel's command line.
+    pub(crate) words: Vec<String>,
+    /// How long one test may take.
+    pub(crate) timeout: Duration,
+    /// Whether the machine waits for a debugger.
+    pub(crate) debugger: Debugger,
+    /// Whether the time of each test is printed.
+    pub(crate) print_times: bool,
+}
+
+/// The machine that runs at present, if one does. There is never more than one.
+#[derive(Default)]
+struct Current {
+    session: Option<(String, Session)>,
+}
+
+/// The trials: each test on each model. `every_model` is false where one was chosen.
+pub(crate) fn trials(bench: &Bench, every_model: bool) -> Vec<Trial> {
+    let mut current = Current::default();
+    let names = match current
+        .session(bench)
+        .and_then(|session| session.list(bench.timeout))
+    {
+        Ok(names) => names,
+        Err(error) => return vec![report::failing("kernel::list", format!("{error:#}"))],
+    };
+    let models: Vec<String> = match every_model {
+        true => MODELS.iter().map(|&model| model.to_owned()).collect(),
+        false => vec![bench.machine.cpu.clone()],
+    };
+    let current = Arc::new(Mutex::new(current));
+    let mut trials = Vec::new();
+    for model in models {
+        let bench = Arc::new(Bench {
+            machine: Machine {
+                cpu: model,
+                ..bench.machine.clone()
+            },
+            ..bench.clone()
+        });
+        for name in &names {
+            trials.push(trial(name.clone(), bench.clone(), current.clone()));
+        }
+    }
+    trials
+}
+
+fn trial(test: String, bench: Arc<Bench>, current: Arc<Mutex<Current>>) -> Trial {
+    let name = format!("kernel::{}::{test}", bench.machine.cpu);
+    report::timed(name, bench.print_times, move || {
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        match current.run(&bench, &test) {
+            Verdict::Passed => Ok(Completion::Completed),
+            Verdict::Failed(message) => Err(Failed::from(message)),
+        }
+    })
+}
+
+impl Current {
+    fn run(&mut self, bench: &Bench, test: &str) -> Verdict {
+        let timeout = bench.patience();
+        let verdict = match self.session(bench) {
+            Ok(session) => session.run(test, timeout),
+            Err(error) => Verdict::Failed(format!("{error:#}")),
+        };
+        if verdict != Verdict::Passed {
+            self.session = None;
+        }
+        verdict
+    }
+
+    /// The machine of this model, booted if another runs or none.
+    fn session(&mut self, bench: &Bench) -> Result<&mut Session> {
+        let model = &bench.machine.cpu;
+        if let Some((running, session)) = self.session.take() {
+            if running == *model {
+                return Ok(&mut self.session.insert((running, session)).1);
+            }
+            session.exit();
+        }
+        let session = bench.boot()?;
+        Ok(&mut self.session.insert((model.clone(), session)).1)
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        if let Some((_, session)) = self.session.take() {
+            session.exit();
+        }
+    }
+}
+
+impl Bench {
+    fn boot(&self) -> Result<Session> {
+        let load = Load {
+            kernel: &self.kernel,
+            archive: None,
+            words: &self.words,
+        };
+        let mut command = self.machine.command(&self.qemu, &load, self.debugger)?;
+        let annotator = Arc::new(Annotator::new(self.kernel.elf.clone()));
+        Session::start(&mut command, &annotator, self.patience())
+    }
+
+    /// How long to wait. Somebody with a debugger has time.
+    fn patience(&self) -> Duration {
+        match self.debugger {
+            Debugger::None => self.timeout,
+            Debugger::Waits => Duration::from_secs(24 * 3600),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Program tests: each boots a machine with one program, and compares what comes out.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use libtest_mimic::{Completion, Failed, Trial};
+
+use super::report;
+use crate::archive::{self, Contents};
+use crate::command::quoted;
+use crate::compile::Kernel;
+use crate::console::Annotator;
+use crate::qemu::boot::{self, Captured, End};
+use crate::qemu::machine::{Debugger, Load, Machine};
+use crate::workspace;
+
+/// What all program tests of a run have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    /// The kernel, without in-kernel tests.
+    pub(crate) kernel: Kernel,
+    /// QEMU.
+    pub(crate) qemu: PathBuf,
+    /// The machine, unless a test has its own.
+    pub(crate) machine: Machine,
+    /// The words of the kernel's command line.
+    pub(crate) words: Vec<String>,
+    /// How long one test may take.
+    pub(crate) timeout: Duration,
+    /// Whether the machines wait for a debugger.
+    pub(crate) debugger: Debugger,
+    /// Whether the time of each test is printed.
+    pub(crate) print_times: bool,
+}
+
+/// One test.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// Its name, complete.
+    pub(crate) name: String,
+    /// The program on the host; without one there is no archive either.
+    pub(crate) program: Option<PathBuf>,
+    /// Its arguments.
+    pub(crate) arguments: Vec<OsString>,
+    /// The machine, if it is not the usual one.
+    pub(crate) machine: Option<Machine>,
+    /// The kernel's command line, if it is not the usual one.
+    pub(crate) words: Option<Vec<String>>,
+    /// What must come out.
+    pub(crate) expected: Expected,
+}
+
+/// What a program must do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// The exit status.
+    pub(crate) status: u8,
+    /// Standard output, byte for byte.
+    pub(crate) output: Option<String>,
+    /// Pieces that standard output must hold.
+    pub(crate) output_holds: Vec<String>,
+    /// Pieces that standard error must hold.
+    pub(crate) errors_hold: Vec<String>,
+}
+
+impl Case {
+    /// A program that must end with `status` on the usual machine.
+    pub(crate) fn new(name: impl Into<String>, program: impl Into<PathBuf>, status: u8) -> Self {
+        Case {
+            name: name.into(),
+            program: Some(program.into()),
+            arguments: Vec::new(),
+            machine: None,
+            words: None,
+            expected: Expected {
+                status,
+                ..Expected::default()
+            },
+        }
+    }
+
+    /// The test as a trial.
+    pub(crate) fn trial(self, bench: &Arc<Bench>) -> Trial {
+        let bench = bench.clone();
+        report::timed(self.name.clone(), bench.print_times, move || {
+            match self.run(&bench) {
+                Ok(()) => Ok(Completion::Completed),
+                Err(error) => Err(Failed::from(format!("{error:#}"))),
+            }
+        })
+    }
+
+    fn run(&self, bench: &Bench) -> Result<()> {
+        let archive = self
+            .program
+            .as_ref()
+            .map(|program| self.archive(program))
+            .transpose()?;
+        let words = self.words.as_ref().unwrap_or(&bench.words);
+        let load = Load {
+            kernel: &bench.kernel,
+            archive: archive.as_deref(),
+            words,
+        };
+        let machine = self.machine.as_ref().unwrap_or(&bench.machine);
+        let mut command = machine.command(&bench.qemu, &load, bench.debugger)?;
+        let annotator = Arc::new(Annotator::new(bench.kernel.elf.clone()));
+        let (out, err) = (Captured::default(), Captured::default());
+        let timeout = Some(bench.timeout).filter(|_| bench.debugger == Debugger::None);
+        let end = boot::run(
+            command.stdin(Stdio::null()),
+            &annotator,
+            timeout,
+            out.clone(),
+            err.clone(),
+        );
+        let judged = end.and_then(|end| self.expected.compare(&end, &out.text(), &err.text()));
+        if let Some(archive) = &archive {
+            // A failed test's archive stays for the command line that its report quotes.
+            if judged.is_ok() {
+                let _ = std::fs::remove_file(archive);
+            }
+        }
+        judged.with_context(|| format!("$ {}", quoted(&command)))
+    }
+
+    /// Packs the program into an archive of its own.
+    fn archive(&self, program: &Path) -> Result<PathBuf> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = workspace::scratch("tests")?.join(format!("{number}.cpio"));
+        let contents = Contents {
+            program: program.to_owned(),
+            arguments: self.arguments.clone(),
+            ..Contents::default()
+        };
+        archive::write(&contents, &path)?;
+        Ok(path)
+    }
+}
+
+impl Expected {
+    /// Compares, and tells everything that came out if something differs.
+    fn compare(&self, end: &End, out: &str, err: &str) -> Result<()> {
+        let Some(difference) = self.difference(end, out, err) else {
+            return Ok(());
+        };
+        // A test program names the line that found a fault; that line comes first in the report.
+        let place = out.lines().chain(err.lines()).find(|line| is_place(line));
+        let place = place.map(|line| format!("{line}\n")).unwrap_or_default();
+        bail!(
+            "{place}{difference}{}{}",
+            section("standard output", out),
+            section("standard error", err)
+        )
+    }
+
+    fn difference(&self, end: &End, out: &str, err: &str) -> Option<String> {
+        match end {
+            End::Status(status) if *status == self.status => {}
+            End::Status(status) => return Some(format!("exit status {status} instead of {}", self.status)),
+            End::Panicked => return Some("the kernel panicked".to_owned()),
+            End::TimedOut(after) => return Some(format!("timed out after {} s", after.as_secs_f64())),
+            End::QemuFailed(reason) => return Some(reason.clone()),
+        }
+        if let Some(expected) = &self.output
+            && expected != out
+        {
+            return Some(format!(
+                "standard output is not the expected\n{}",
+                expected.trim_end()
+            ));
+        }
+        let missing = |pieces: &[String], text: &str| {
+            pieces
+                .iter()
+                .find(|piece| !text.contains(piece.as_str()))
+                .cloned()
+        };
+        if let Some(piece) = missing(&self.output_holds, out) {
+            return Some(format!("standard output holds no `{piece}`"));
+        }
+        let piece = missing(&self.errors_hold, err)?;
+        Some(format!("standard error holds no `{piece}`"))
+    }
+}
+
+/// Whether a line begins with `FILE.rs:LINE: `.
+fn is_place(line: &str) -> bool {
+    let mut parts = line.splitn(3, ':');
+    let file = parts
+        .next()
+        .is_some_and(|file| file.ends_with(".rs") || file.ends_with(".c"));
+    file && parts
+        .next()
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn section(name: &str, text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("\n--- {name} ---\n{}", text.trim_end())
+}
+
+/// The tests in a list of lines `STATUS PROGRAM ARGUMENTS...`; `#` begins a comment.
+pub(crate) fn parse_list(list: &str, folder: &Path) -> Result<Vec<Case>> {
+    let lines = list
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| parse_case(line, folder))
+        .collect()
+}
+
+fn parse_case(line: &str, folder: &Path) -> Result<Case> {
+    let mut words = line.split_whitespace();
+    let (Some(status), Some(program)) = (words.next(), words.next()) else {
+        bail!("`{line}` names no program")
+    };
+    let status = status
+        .parse()
+        .with_context(|| format!("`{line}` begins with no exit status"))?;
+    let arguments: Vec<&str> = words.collect();
+    let name = std::iter::once(program)
+        .chain(arguments.iter().copied())
+        .collect::<Vec<_>>()
+        .join("::");
+    let mut case = Case::new(format!("program::{name}"), folder.join(program), status);
+    case.arguments = arguments.into_iter().map(OsString::from).collect();
+    Ok(case)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read() {
+        let cases = parse_list(
+            "# comment\n\n0 hello\n139 fault null-read # why\n",
+            Path::new("/x"),
+        )
+        .unwrap();
+        assert_eq!(cases.len(), 2);
+        assert_eq!(
+            (cases[0].name.as_str(), cases[0].expected.status),
+            ("program::hello", 0)
+        );
+        assert_eq!(cases[1].name, "program::fault::null-read");
+        assert_eq!(cases[1].program.as_deref(), Some(Path::new("/x/fault")));
+        assert_eq!((cases[1].arguments.len(), cases[1].expected.status), (1, 139));
+        assert!(parse_list("hello\n", Path::new("/x")).is_err());
+        assert!(parse_list("256 hello\n", Path::new("/x")).is_err());
+    }
+
+    #[test]
+    fn differences_are_told_with_the_place_first() {
+        let expected = Expected {
+            output_holds: vec!["ok".into()],
+            errors_hold: vec!["line".into()],
+            ..Expected::default()
+        };
+        assert_eq!(expected.difference(&End::Status(0), "ok\n", "a line\n"), None);
+        assert!(
+            expected
+                .difference(&End::Status(0), "ok\n", "")
+                .unwrap()
+                .contains("standard error")
+        );
+        assert!(
+            expected
+                .difference(&End::Status(0), "", "line")
+                .unwrap()
+                .contains("standard output")
+        );
+        assert!(
+            expected
+                .difference(&End::Panicked, "ok", "line")
+                .unwrap()
+                .contains("panicked")
+        );
+        let exact = Expected {
+            output: Some("ok\n".into()),
+            ..Expected::default()
+        };
+        assert!(exact.difference(&End::Status(0), "ok", "").is_some());
+
+        let report = exact
+            .compare(&End::Status(1), "x\nprograms/a.rs:12: not so\n", "words\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            report.starts_with(
+                "programs/a.rs:12: not so\nexit status 1 instead of 0\n--- standard output ---\nx\n"
+            ),
+            "{report}"
+        );
+        assert!(report.ends_with("--- standard error ---\nwords"), "{report}");
+    }
+}

@@ -1,0 +1,301 @@
+//! A machine, as QEMU's command line describes it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::compile::Kernel;
+use crate::exit::{self, WithStatus};
+use crate::options::Size;
+
+/// Where QEMU's `virt` has its memory.
+const RAM: u64 = 0x4000_0000;
+/// How far into memory QEMU puts the archive at most; in a smaller machine, half-way.
+const ARCHIVE_OFFSET: u64 = 128 << 20;
+
+/// One machine: QEMU's `virt` with what can be chosen about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// CPU model.
+    pub(crate) cpu: String,
+    /// How much memory.
+    pub(crate) memory: Size,
+    /// How many cores.
+    pub(crate) cores: u16,
+    /// Version of the interrupt controller, 2 or 3.
+    pub(crate) gic: u8,
+    /// The exception level at which the kernel is entered.
+    pub(crate) entry: Entry,
+    /// What the counter counts.
+    pub(crate) icount: Icount,
+}
+
+/// The exception level at which the kernel is entered, and so what is booted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// The flat image, without virtualization.
+    El1,
+    /// The flat image, with virtualization.
+    El2,
+    /// The ELF file on a machine with EL3: QEMU enters such a file at the highest level, and gives it neither the device
+    /// tree in x0 (it lies at the start of memory) nor an archive in the tree nor PSCI.
+    El3,
+}
+
+/// What the machine's counter counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Icount {
+    /// The host's time.
+    Off,
+    /// Instructions, one nanosecond each, with everything random fixed, so that two runs are equal bit for bit.
+    Measuring,
+}
+
+impl Default for Machine {
+    /// The machine of the measurements: GICv3, CPU `max`, one core, 3 GiB.
+    fn default() -> Self {
+        Machine {
+            cpu: "max".to_owned(),
+            memory: Size {
+                bytes: 3 << 30,
+                text: "3G".to_owned(),
+            },
+            cores: 1,
+            gic: 3,
+            entry: Entry::El1,
+            icount: Icount::Off,
+        }
+    }
+}
+
+/// What a machine is booted with.
+#[derive(Debug)]
+pub(crate) struct Load<'a> {
+    /// The kernel.
+    pub(crate) kernel: &'a Kernel,
+    /// The archive that holds the program, if there is one.
+    pub(crate) archive: Option<&'a Path>,
+    /// The words of the kernel's command line.
+    pub(crate) words: &'a [String],
+}
+
+/// Where the machine's serial line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Debugger {
+    /// The machine runs at once.
+    None,
+    /// The machine waits for a debugger on port 1234 of this host.
+    Waits,
+}
+
+impl Machine {
+    /// QEMU's command line for this machine.
+    pub(crate) fn command(&self, qemu: &Path, load: &Load, debugger: Debugger) -> Result<Command> {
+        let mut command = Command::new(qemu);
+        command.args(["-machine", &self.machine_argument()]);
+        command.args([
+            "-cpu",
+            &self.cpu,
+            "-smp",
+            &self.cores.to_string(),
+            "-m",
+            &self.memory.text,
+        ]);
+        if self.icount == Icount::Measuring {
+            command.args([
+                "-seed",
+                "1",
+                "-icount",
+                "shift=0,sleep=off",
+                "-rtc",
+                "base=2024-01-01,clock=vm",
+            ]);
+        }
+        // Debian's smallest QEMU lacks the network card's ROM, without which the default card stops QEMU.
+        command.args([
+            "-nic",
+            "none",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            "stdio",
+            "-no-reboot",
+        ]);
+        command.args(["-semihosting-config", "enable=on,target=native"]);
+        if debugger == Debugger::Waits {
+            command.args(["-s", "-S"]);
+        }
+        let mut words = load.words.to_vec();
+        match self.entry {
+            Entry::El1 | Entry::El2 => self.load_flat(&mut command, load)?,
+            Entry::El3 => self.load_elf(&mut command, load, &mut words)?,
+        }
+        if !words.is_empty() {
+            command.arg("-append").arg(words.join(" "));
+        }
+        Ok(command)
+    }
+
+    fn machine_argument(&self) -> String {
+        let entry = match self.entry {
+            Entry::El1 => "",
+            Entry::El2 => ",virtualization=on",
+            Entry::El3 => ",secure=on,virtualization=on",
+        };
+        format!("virt,gic-version={},dtb-randomness=off{entry}", self.gic)
+    }
+
+    /// The usual way: QEMU plays the boot loader of Linux.
+    fn load_flat(&self, command: &mut Command, load: &Load) -> Result<()> {
+        command.arg("-kernel").arg(&load.kernel.image);
+        if let Some(archive) = load.archive {
+            self.check_room(archive)?;
+            command.arg("-initrd").arg(archive);
+        }
+        Ok(())
+    }
+
+    /// The ELF file: QEMU neither loads an archive for it nor names one in the device tree. So a generic loader puts the
+    /// archive where QEMU would have, and the kernel's command line says where that is, as Linux's `initrd=` does.
+    fn load_elf(&self, command: &mut Command, load: &Load, words: &mut Vec<String>) -> Result<()> {
+        command.arg("-kernel").arg(&load.kernel.elf);
+        if let Some(archive) = load.archive {
+            let length = self.check_room(archive)?;
+            let start = RAM + self.archive_offset();
+            command.arg("-device");
+            command.arg(format!(
+                "loader,file={},addr={start:#x},force-raw=on",
+                comma_doubled(archive)
+            ));
+            words.push(format!("initrd={start:#x},{length:#x}"));
+        }
+        Ok(())
+    }
+
+    fn archive_offset(&self) -> u64 {
+        ARCHIVE_OFFSET.min(self.memory.bytes / 2)
+    }
+
+    /// The archive's length, if there is room for it in the machine's memory.
+    fn check_room(&self, archive: &Path) -> Result<u64> {
+        let length = std::fs::metadata(archive)?.len();
+        let room = self.memory.bytes - self.archive_offset();
+        if length > room {
+            return Err(WithStatus::error(
+                exit::REFUSED,
+                format!(
+                    "the program and its files take {} MiB, of which a machine with {} holds {} MiB; give it more with --memory",
+                    length.div_ceil(1 << 20),
+                    self.memory.text,
+                    room >> 20
+                ),
+            ));
+        }
+        Ok(length)
+    }
+}
+
+/// A path inside one of QEMU's lists of options, where a comma is written twice.
+fn comma_doubled(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// QEMU, found but not judged: the variable `QEMU`, or the usual name on `PATH`.
+pub(crate) fn find() -> Result<PathBuf> {
+    let name = std::env::var("QEMU").unwrap_or_else(|_| super::PROGRAM.to_owned());
+    match crate::command::find(&name) {
+        Some(path) => Ok(path),
+        None => bail!("there is no `{name}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::quoted;
+
+    fn kernel() -> Kernel {
+        Kernel {
+            elf: "k.elf".into(),
+            image: "k.img".into(),
+        }
+    }
+
+    fn line(machine: &Machine, archive: Option<&Path>) -> Result<String> {
+        let kernel = kernel();
+        let words = ["semihosting".to_owned(), "log=info".to_owned()];
+        let load = Load {
+            kernel: &kernel,
+            archive,
+            words: &words,
+        };
+        Ok(quoted(&machine.command(
+            Path::new("qemu"),
+            &load,
+            Debugger::None,
+        )?))
+    }
+
+    #[test]
+    fn measuring_uses_the_flags_of_the_measurements() {
+        let machine = Machine {
+            icount: Icount::Measuring,
+            ..Machine::default()
+        };
+        let line = line(&machine, None).unwrap();
+        for part in [
+            "-machine virt,gic-version=3,dtb-randomness=off -cpu max -smp 1 -m 3G -seed 1",
+            "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm",
+            "-kernel k.img -append 'semihosting log=info'",
+        ] {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+    }
+
+    #[test]
+    fn el3_boots_the_elf_and_loads_the_archive_by_hand() {
+        let archive = std::env::temp_dir().join(format!("inarch-el3-{}.cpio", std::process::id()));
+        std::fs::write(&archive, [0; 256]).unwrap();
+        let machine = Machine {
+            entry: Entry::El3,
+            ..Machine::default()
+        };
+        let line = line(&machine, Some(&archive));
+        std::fs::remove_file(&archive).unwrap();
+        let line = line.unwrap();
+        assert!(line.contains("secure=on,virtualization=on"), "{line}");
+        assert!(line.contains("-kernel k.elf"), "{line}");
+        assert!(line.contains("addr=0x48000000,force-raw=on"), "{line}");
+        assert!(line.contains("initrd=0x48000000,0x100"), "{line}");
+        assert!(!line.contains("-initrd"), "{line}");
+    }
+
+    #[test]
+    fn an_archive_that_does_not_fit_is_refused() {
+        let archive = std::env::temp_dir().join(format!("inarch-large-{}.cpio", std::process::id()));
+        let file = std::fs::File::create(&archive).unwrap();
+        file.set_len(200 << 20).unwrap();
+        let memory = Size {
+            bytes: 256 << 20,
+            text: "256M".to_owned(),
+        };
+        let refused = line(
+            &Machine {
+                memory,
+                ..Machine::default()
+            },
+            Some(&archive),
+        );
+        let accepted = line(&Machine::default(), Some(&archive));
+        std::fs::remove_file(&archive).unwrap();
+        let message = refused.unwrap_err().to_string();
+        assert!(
+            message.contains("200 MiB") && message.contains("--memory"),
+            "{message}"
+        );
+        assert!(accepted.is_ok());
+    }
+}

@@ -1,0 +1,207 @@
+//! Debian's archive, reached by apt, which checks signatures and checksums.
+//!
+//! Two ways lead to it. As root, packages can be installed. Anybody can use an apt of their own: its lists and packages lie
+//! below the target folder, the system is not touched. The mirror is in both cases the one that the system uses already.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::system::is_root;
+use crate::{command, workspace};
+
+/// Where Debian keeps the public keys of its archive.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// A mirror of Debian, as this system's apt knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mirror {
+    /// Address of the folder that holds `dists` and `pool`.
+    pub(crate) address: String,
+}
+
+impl Mirror {
+    /// The mirror that the system's own packages come from. A fresh container's apt doesn't know until it was updated once,
+    /// which only root can do.
+    pub(crate) fn find() -> Result<Self> {
+        if let Some(mirror) = Self::known() {
+            return Ok(mirror);
+        }
+        if is_root() {
+            command::run(Command::new("apt-get").args(["--quiet", "update"]))?;
+        }
+        Self::known().context(
+            "apt has no list of Debian's main archive: run `apt-get update` as root, or add a mirror to /etc/apt/sources.list",
+        )
+    }
+
+    fn known() -> Option<Self> {
+        let format = "$(ORIGIN)|$(COMPONENT)|$(SUITE)|$(CODENAME)|$(REPO_URI)";
+        let list = Command::new("apt-get")
+            .args(["indextargets", "--format", format, "Created-By: Packages"])
+            .output()
+            .ok()?;
+        Self::choose(&String::from_utf8_lossy(&list.stdout))
+    }
+
+    fn choose(list: &str) -> Option<Self> {
+        list.lines().find_map(|line| {
+            let fields: Vec<_> = line.split('|').collect();
+            let [origin, component, suite, codename, address] = fields[..] else {
+                return None;
+            };
+            // The security archive has the same origin, but not every suite.
+            let whole = ![suite, codename].iter().any(|name| name.contains('-'));
+            (origin == "Debian" && component == "main" && whole).then(|| Mirror {
+                address: address.trim().trim_end_matches('/').to_owned(),
+            })
+        })
+    }
+
+    /// The stanza of a sources file (sources.list(5), DEB822 form) for one suite of this mirror.
+    pub(crate) fn stanza(&self, suite: &str) -> String {
+        let mut text = format!(
+            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\n",
+            self.address
+        );
+        if Path::new(KEYRING).exists() {
+            text.push_str(&format!("Signed-By: {KEYRING}\n"));
+        }
+        text
+    }
+}
+
+/// An apt below the target folder that knows one suite and one architecture.
+#[derive(Debug)]
+pub(crate) struct PrivateApt {
+    folder: PathBuf,
+    options: Vec<String>,
+}
+
+impl PrivateApt {
+    /// Sets it up and fetches the suite's index.
+    pub(crate) fn new(mirror: &Mirror, suite: &str, architecture: Option<&str>) -> Result<Self> {
+        let folder = workspace::scratch(&format!("apt/{suite}-{}", architecture.unwrap_or("native")))?;
+        for inside in ["lists/partial", "cache/archives/partial"] {
+            std::fs::create_dir_all(folder.join(inside))?;
+        }
+        let sources = folder.join("debian.sources");
+        std::fs::write(&sources, mirror.stanza(suite)).context("could not write a sources file")?;
+        let mut options = vec![
+            format!("Dir::Etc::SourceList={}", sources.display()),
+            "Dir::Etc::SourceParts=/dev/null".to_owned(),
+            format!("Dir::State::Lists={}", folder.join("lists").display()),
+            format!("Dir::Cache={}", folder.join("cache").display()),
+            "Dir::State::Status=/dev/null".to_owned(),
+            // Root's apt would fetch as another user, who may have no right to the target folder.
+            "APT::Sandbox::User=".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".to_owned(),
+            // What the system does after an update is nothing for an apt of its own.
+            "APT::Update::Post-Invoke-Success=".to_owned(),
+        ];
+        if let Some(architecture) = architecture {
+            options.push(format!("APT::Architecture={architecture}"));
+            options.push(format!("APT::Architectures={architecture}"));
+        }
+        let apt = PrivateApt { folder, options };
+        command::run(apt.command("apt-get").args(["--quiet=2", "update"]))
+            .with_context(|| format!("could not fetch the index of {suite}"))?;
+        Ok(apt)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        for option in &self.options {
+            command.args(["-o", option]);
+        }
+        command
+    }
+
+    /// The newest version of a package that `accept` takes.
+    pub(crate) fn version(&self, package: &str, accept: impl Fn(&str) -> bool) -> Option<String> {
+        let list = command::output_of(self.command("apt-cache").args(["madison", package]))?;
+        let versions = list
+            .lines()
+            .filter_map(|line| line.split('|').nth(1))
+            .map(str::trim);
+        versions
+            .into_iter()
+            .find(|version| accept(version))
+            .map(str::to_owned)
+    }
+
+    /// Fetches a package, which apt checks against the index, and unpacks it into a folder.
+    pub(crate) fn unpack(&self, package: &str, version: &str, into: &Path) -> Result<()> {
+        let mut apt = self.command("apt-get");
+        apt.args(["--quiet=2", "download", &format!("{package}={version}")])
+            .current_dir(&self.folder);
+        command::run(&mut apt).with_context(|| format!("could not fetch {package} {version}"))?;
+        let file = self.downloaded(package)?;
+        // A folder with the right name is a whole one: unpacked beside it first.
+        let partial = into.with_extension("partial");
+        let _ = std::fs::remove_dir_all(&partial);
+        let unpacked = command::run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&partial));
+        std::fs::remove_file(&file)?;
+        unpacked.with_context(|| format!("could not unpack {}", file.display()))?;
+        let _ = std::fs::remove_dir_all(into);
+        std::fs::rename(&partial, into).with_context(|| format!("could not make {}", into.display()))
+    }
+
+    fn downloaded(&self, package: &str) -> Result<PathBuf> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(&format!("{package}_")) && name.ends_with(".deb") {
+                return Ok(path);
+            }
+        }
+        bail!("apt left no package {package} in {}", self.folder.display())
+    }
+}
+
+/// Installs packages for the whole system. Only root can.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    for mut command in install_commands(packages) {
+        command::run(&mut command)?;
+    }
+    Ok(())
+}
+
+/// The commands that install packages.
+pub(crate) fn install_commands(packages: &[&str]) -> [Command; 2] {
+    let mut update = Command::new("apt-get");
+    update.args(["--quiet", "update"]);
+    let mut install = Command::new("apt-get");
+    install
+        .args(["--quiet", "install", "--yes", "--no-install-recommends"])
+        .args(packages);
+    // Nobody is there to answer questions.
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    [update, install]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "\
+Debian|main|oldstable-security|bookworm-security|http://example.org/debian-security/
+Other|main|stable|cloud|http://other.example/apt/
+Debian|contrib|oldstable|bookworm|http://example.org/debian/
+Debian|main|oldstable-updates|bookworm-updates|http://example.org/debian/
+Debian|main|oldstable|bookworm|http://example.org/debian/";
+
+    #[test]
+    fn the_mirror_is_the_main_archives() {
+        let mirror = Mirror::choose(LIST).unwrap();
+        assert_eq!(mirror.address, "http://example.org/debian");
+        let stanza = mirror.stanza("trixie-backports");
+        assert!(stanza.starts_with(
+            "Types: deb\nURIs: http://example.org/debian\nSuites: trixie-backports\nComponents: main\n"
+        ));
+        assert_eq!(Mirror::choose(""), None);
+        assert_eq!(Mirror::choose("Other|main|stable|cloud|b"), None);
+    }
+}

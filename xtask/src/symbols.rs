@@ -1,0 +1,213 @@
+//! Names for addresses: the kernel prints raw return addresses, the ELF file knows what they belong to.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use addr2line::gimli::{self, EndianReader, RunTimeEndian};
+use anyhow::{Context, Result};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+
+use crate::workspace;
+
+type Bytes = EndianReader<RunTimeEndian, Arc<[u8]>>;
+
+/// The symbols and line tables of one ELF file.
+pub(crate) struct Symbols {
+    lines: addr2line::Context<Bytes>,
+    /// Functions by start address: start, length, name.
+    functions: Vec<(u64, u64, String)>,
+    /// The addresses that hold code: start and end. Line tables also speak of functions that the linker has dropped.
+    code: Vec<(u64, u64)>,
+    root: PathBuf,
+}
+
+impl Symbols {
+    /// Reads them.
+    pub(crate) fn load(elf: &Path) -> Result<Self> {
+        let data = std::fs::read(elf).with_context(|| format!("could not read {}", elf.display()))?;
+        Self::parse(&data).with_context(|| format!("could not read the symbols of {}", elf.display()))
+    }
+
+    fn parse(data: &[u8]) -> Result<Self> {
+        let file = object::File::parse(data)?;
+        let section = |id: gimli::SectionId| -> Result<Bytes, gimli::Error> {
+            let contents = file
+                .section_by_name(id.name())
+                .and_then(|s| s.uncompressed_data().ok());
+            let contents = contents.unwrap_or(Cow::Borrowed(&[]));
+            Ok(Bytes::new(contents.into_owned().into(), RunTimeEndian::Little))
+        };
+        let lines = addr2line::Context::from_dwarf(gimli::Dwarf::load(section)?)?;
+        let mut functions: Vec<_> = file
+            .symbols()
+            .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Label))
+            .filter_map(|symbol| Some((symbol.address(), symbol.size(), symbol.name().ok()?.to_owned())))
+            .filter(|(_, _, name)| !name.is_empty() && !name.starts_with('$'))
+            .collect();
+        functions.sort_unstable();
+        let is_code = |section: &object::Section<'_, '_>| section.kind() == SectionKind::Text;
+        let end = |section: &object::Section<'_, '_>| section.address().saturating_add(section.size());
+        let code = file
+            .sections()
+            .filter(is_code)
+            .map(|section| (section.address(), end(&section)))
+            .collect();
+        Ok(Symbols {
+            lines,
+            functions,
+            code,
+            root: workspace::root(),
+        })
+    }
+
+    /// What called: an address that a call will return to. The call is the instruction before it.
+    pub(crate) fn of_return_address(&self, address: u64) -> Option<String> {
+        self.of(address.checked_sub(1)?)
+    }
+
+    /// The function that an instruction belongs to, file and line, and what it was inlined into; inner first.
+    pub(crate) fn of(&self, address: u64) -> Option<String> {
+        if !self
+            .code
+            .iter()
+            .any(|&(start, end)| start <= address && address < end)
+        {
+            return None;
+        }
+        let frames = self.frames(address);
+        if !frames.is_empty() {
+            return Some(frames.join(", in "));
+        }
+        self.function(address)
+    }
+
+    fn frames(&self, address: u64) -> Vec<String> {
+        let mut frames = Vec::new();
+        let Ok(mut list) = self.lines.find_frames(address).skip_all_loads() else {
+            return frames;
+        };
+        while let Ok(Some(frame)) = list.next() {
+            let name = match &frame.function {
+                Some(function) => function.raw_name().map(|name| demangled(&name)).ok(),
+                None => self.function(address),
+            };
+            let Some(mut text) = name else { continue };
+            if let Some(location) = frame.location
+                && let Some(file) = location.file
+            {
+                let _ = write!(text, " at {}", self.short(file));
+                if let Some(line) = location.line {
+                    let _ = write!(text, ":{line}");
+                }
+            }
+            frames.push(text);
+        }
+        frames
+    }
+
+    /// The symbol that an address lies in, with the distance from its start.
+    fn function(&self, address: u64) -> Option<String> {
+        let after = self.functions.partition_point(|(start, _, _)| *start <= address);
+        let (start, length, name) = self.functions.get(after.checked_sub(1)?)?;
+        let offset = address - start;
+        // Symbols written in assembly may have no length.
+        if *length > 0 && offset >= *length || offset > 1 << 20 {
+            return None;
+        }
+        Some(format!("{}+{offset:#x}", demangled(name)))
+    }
+
+    /// A source file's name without what everybody knows.
+    fn short<'a>(&self, file: &'a str) -> &'a str {
+        let root = self.root.to_string_lossy();
+        if let Some(inside) = file.strip_prefix(root.as_ref()) {
+            return inside.trim_start_matches('/');
+        }
+        // Sources of the standard library and of crates: from the crate's folder on.
+        for marker in ["/library/", "/registry/src/"] {
+            if let Some(at) = file.rfind(marker) {
+                return &file[at + marker.len()..];
+            }
+        }
+        file
+    }
+}
+
+fn demangled(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
+}
+
+/// The return address in a line of a panic's call stack, as the kernel prints them: `  #3 0xffff800000012345`.
+pub(crate) fn address_in(line: &str) -> Option<u64> {
+    let rest = line.trim().strip_prefix('#')?;
+    let (number, address) = rest.split_once(' ')?;
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    u64::from_str_radix(address.trim().strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_call_stack_are_told_from_others() {
+        assert_eq!(address_in("  #3 0xffff800000012345"), Some(0xffff_8000_0001_2345));
+        assert_eq!(address_in("#0 0x10\r"), Some(0x10));
+        for other in [
+            "#3",
+            "# 0x10",
+            "#x 0x10",
+            "3 0x10",
+            "#3 10",
+            "#3 0xg",
+            "#3 0x10 and more",
+            "",
+        ] {
+            assert_eq!(address_in(other), None, "{other}");
+        }
+    }
+
+    #[inline(never)]
+    fn landmark() -> usize {
+        std::hint::black_box(landmark as *const () as usize)
+    }
+
+    #[test]
+    fn this_tests_own_functions_have_names_and_lines() {
+        let exe = std::env::current_exe().unwrap();
+        let data = std::fs::read(&exe).unwrap();
+        let symbols = Symbols::parse(&data).unwrap();
+        // The executable is loaded somewhere; its file counts from 0.
+        let file = object::File::parse(&*data).unwrap();
+        let symbol = file
+            .symbols()
+            .find(|s| s.name().is_ok_and(|name| name.contains("8landmark")))
+            .unwrap();
+        let address = symbol.address();
+        assert_ne!(landmark(), 0);
+
+        let text = symbols.of(address).unwrap();
+        assert!(text.contains("landmark"), "{text}");
+        let name = symbols.function(address + 2).unwrap();
+        assert!(name.ends_with("landmark+0x2"), "{name}");
+        assert_eq!(symbols.of(u64::MAX), None);
+        // A return address just past a call at a function's very end belongs to that function.
+        assert!(
+            symbols
+                .of_return_address(address + symbol.size())
+                .unwrap()
+                .contains("landmark")
+        );
+    }
+
+    #[test]
+    fn a_file_without_symbols_answers_nothing() {
+        let file = crate::elfcheck::sample::elf(&[crate::elfcheck::sample::Segment::load(0x1000)]);
+        assert_eq!(Symbols::parse(&file).unwrap().of(0x1000), None);
+        assert!(Symbols::parse(b"junk").is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! `cargo xtask bench`: figures against their limits.
+
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use owo_colors::OwoColorize;
+
+use crate::archive::{self, Contents};
+use crate::compile::{self, Flavor, Kernel};
+use crate::console::Annotator;
+use crate::exit::WithStatus;
+use crate::options::BuildOptions;
+use crate::qemu::boot::{self, Captured, End};
+use crate::qemu::machine::{Debugger, Icount, Load, Machine};
+use crate::setup::core::Core;
+use crate::{image, say, setup, workspace};
+
+/// From power-on to the first instruction of the program, in instructions.
+const MOST_INSTRUCTIONS: u64 = 5_000_000;
+/// The flat image, in bytes.
+const LARGEST_IMAGE: u64 = 1_000_000;
+/// The program that prints the counter at its first instruction: one of 600 KB.
+const PROGRAM: &str = "first-instruction";
+/// How long the machine may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Measure, and compare with the limits
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench boot")]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// What is measured.
+#[derive(Subcommand)]
+enum What {
+    /// Instructions from power-on to a program's first, and the image's size; fails beyond the limits
+    Boot(BuildOptions),
+}
+
+impl Bench {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let What::Boot(options) = self.what;
+        let core = Core::ensure(&options)?;
+        let qemu = setup::qemu::ensure()?;
+        let kernel = compile::kernel(&core, Flavor::Plain)?;
+        let program = compile::programs(&core)?.join(PROGRAM);
+        let size = std::fs::metadata(&program)
+            .with_context(|| format!("there is no {}", program.display()))?
+            .len();
+        let flat = std::fs::read(&kernel.image)?;
+        let instructions = measure(
+            &qemu,
+            &kernel,
+            Contents {
+                program,
+                ..Contents::default()
+            },
+        )?;
+
+        let mut good = true;
+        good &= figure("image", flat.len() as u64, "bytes", Some(LARGEST_IMAGE));
+        if let Some(size) = image::size_in_memory(&flat) {
+            figure("image in memory", size, "bytes", None);
+        }
+        figure("program", size, "bytes", None);
+        good &= figure(
+            "power-on to the program's first instruction",
+            instructions,
+            "instructions",
+            Some(MOST_INSTRUCTIONS),
+        );
+        Ok(if good {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// One figure, and whether it is within its limit.
+fn figure(what: &str, value: u64, unit: &str, limit: Option<u64>) -> bool {
+    let good = limit.is_none_or(|limit| value <= limit);
+    let verdict = match (limit, good) {
+        (None, _) => String::new(),
+        (Some(limit), true) => format!("{} at most {}", "ok,".green().bold(), grouped(limit)),
+        (Some(limit), false) => format!("{} at most {}", "TOO MUCH,".red().bold(), grouped(limit)),
+    };
+    anstream::println!("{what:<44} {:>12} {unit:<13}{verdict}", grouped(value));
+    good
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Boots the program on the machine of the measurements, and reads the counter that it prints.
+fn measure(qemu: &Path, kernel: &Kernel, contents: Contents) -> Result<u64> {
+    let archive = workspace::scratch("bench")?.join("boot.cpio");
+    archive::write(&contents, &archive)?;
+    let machine = Machine {
+        icount: Icount::Measuring,
+        ..Machine::default()
+    };
+    let words = ["semihosting".to_owned()];
+    let load = Load {
+        kernel,
+        archive: Some(&archive),
+        words: &words,
+    };
+    let mut command = machine.command(qemu, &load, Debugger::None)?;
+    say::command(&command);
+    let annotator = Arc::new(Annotator::new(kernel.elf.clone()));
+    let (out, err) = (Captured::default(), Captured::default());
+    let end = boot::run(
+        command.stdin(Stdio::null()),
+        &annotator,
+        Some(TIMEOUT),
+        out.clone(),
+        err.clone(),
+    )?;
+    if end != End::Status(0) {
+        let message = format!(
+            "the program didn't get through ({end:?}):\n{}{}",
+            out.text(),
+            err.text()
+        );
+        return Err(WithStatus::error(end.exit_status().max(1), message));
+    }
+    counter_in(&out.text())
+}
+
+/// Reads `first instruction at N of HZ Hz`.
+fn counter_in(text: &str) -> Result<u64> {
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [ticks, frequency] = numbers[..] else {
+        bail!("the program printed no counter but `{}`", text.trim())
+    };
+    if frequency != 1_000_000_000 {
+        bail!("the counter runs at {frequency} Hz: one tick is not one instruction");
+    }
+    Ok(ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_read() {
+        assert_eq!(
+            counter_in("first instruction at 4321 of 1000000000 Hz\n").unwrap(),
+            4321
+        );
+        assert!(counter_in("first instruction at 4321 of 62500000 Hz\n").is_err());
+        assert!(counter_in("").is_err());
+    }
+
+    #[test]
+    fn thousands_are_apart() {
+        let texts = [0, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,114 @@
+//! `cargo xtask gdb`: QEMU stopped at the first instruction, and a debugger that knows the kernel.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::archive::{self, Contents};
+use crate::compile::{self, Flavor};
+use crate::options::{BuildOptions, KernelOptions, MachineOptions};
+use crate::process::Process;
+use crate::qemu::machine::{Debugger, Load};
+use crate::setup::core::Core;
+use crate::{command, say, setup, workspace};
+
+/// The debuggers, best first. Plain gdb knows arm64 on some systems only.
+const DEBUGGERS: [&str; 2] = ["gdb-multiarch", "gdb"];
+
+/// Start QEMU stopped at the first instruction, and a debugger with the kernel's symbols
+///
+/// There is a breakpoint at kernel_main: type `continue` to get there. What the machine prints goes to a file, whose name is
+/// printed.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask gdb                                  with the demonstration
+  cargo xtask gdb --el2 -- ./prog a b              with a program")]
+pub(crate) struct Gdb {
+    #[command(flatten)]
+    machine: MachineOptions,
+    #[command(flatten)]
+    kernel: KernelOptions,
+    #[command(flatten)]
+    build: BuildOptions,
+    /// The program and its arguments
+    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
+    command: Vec<OsString>,
+}
+
+impl Gdb {
+    /// Does it. On success this never returns: the debugger takes xtask's place, and QEMU ends with it.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let machine = self.machine.machine()?;
+        let Some(debugger) = DEBUGGERS
+            .into_iter()
+            .find(|debugger| command::find(debugger).is_some())
+        else {
+            bail!("there is no debugger: install the package gdb-multiarch (Debian, Ubuntu) or gdb");
+        };
+        let core = Core::ensure(&self.build)?;
+        let qemu = setup::qemu::ensure()?;
+        let kernel = compile::kernel(&core, Flavor::Plain)?;
+        let program = match self.command.first() {
+            Some(program) => PathBuf::from(program),
+            None => compile::programs(&core)?.join("tour"),
+        };
+        let folder = workspace::scratch("gdb")?;
+        let archive = folder.join("archive.cpio");
+        let arguments = self.command.iter().skip(1).cloned().collect();
+        archive::write(
+            &Contents {
+                program,
+                arguments,
+                ..Contents::default()
+            },
+            &archive,
+        )?;
+
+        let words = self.kernel.words();
+        let load = Load {
+            kernel: &kernel,
+            archive: Some(&archive),
+            words: &words,
+        };
+        let mut command = machine.command(&qemu, &load, Debugger::Waits)?;
+        say::command(&command);
+        let log = folder.join("console.log");
+        let file =
+            std::fs::File::create(&log).with_context(|| format!("could not make {}", log.display()))?;
+        say::note(&format!(
+            "the machine prints into {}",
+            workspace::short(&log).display()
+        ));
+        // A process group of its own: Ctrl-C is for the debugger.
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0);
+        let process = Process::spawn(&mut command)?;
+
+        let mut gdb = attach(debugger, &kernel.elf);
+        say::command(&gdb);
+        let error = gdb.exec();
+        drop(process);
+        Err(error).with_context(|| format!("`{debugger}` could not be started"))
+    }
+}
+
+/// The debugger's command line.
+fn attach(debugger: &str, elf: &Path) -> Command {
+    let mut gdb = Command::new(debugger);
+    gdb.arg(workspace::short(elf))
+        .args(["-ex", "target remote :1234", "-ex", "hbreak kernel_main"]);
+    gdb
+}
+
+/// What to type to attach to a machine that waits.
+pub(crate) fn by_hand(elf: &Path) -> String {
+    command::quoted(&attach(DEBUGGERS[0], elf))
+}

@@ -1,0 +1,9 @@
+//! One file a verb.
+
+pub(crate) mod bench;
+pub(crate) mod doctor;
+pub(crate) mod gdb;
+pub(crate) mod run;
+pub(crate) mod size;
+pub(crate) mod symbolize;
+pub(crate) mod test;

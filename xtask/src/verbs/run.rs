@@ -1,0 +1,179 @@
+//! `cargo xtask run`: the kernel and one program, in QEMU.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::archive::{self, Contents};
+use crate::compile::{self, Flavor};
+use crate::console::Annotator;
+use crate::exit::{self, WithStatus};
+use crate::options::{BuildOptions, KernelOptions, MachineOptions, parse_seconds};
+use crate::qemu::boot::{self, End};
+use crate::qemu::machine::{Debugger, Load};
+use crate::setup::core::Core;
+use crate::{elfcheck, say, setup, workspace};
+
+/// The program that runs if none is named.
+const DEMONSTRATION: &str = "tour";
+
+/// Boot Inarch in QEMU and run a program on it
+///
+/// PROGRAM is the path of a static Linux executable for arm64 on this machine. Its standard output and standard error are
+/// those of this command, and so is its exit status. Without a program, the demonstration runs: programs/tour.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask run                                  the demonstration
+  cargo xtask run -- ./prog a b c                  a program with its arguments
+  cargo xtask run --root files --env HOME=/ -- ./prog
+  cargo xtask run --cpu cortex-a72 --memory 8G -- ./prog
+  cargo xtask run --icount -- ./prog               count instructions, the same in every run
+  cargo xtask run --gdb -- ./prog                  wait for a debugger on port 1234
+
+Exit status: the program's own; 128+N if signal N ended it; 101 after a kernel panic; 124 if time ran out;
+  125 if there was trouble before the program ran; 126 if it can't be executed; 127 if there is no such program.")]
+pub(crate) struct Run {
+    /// Files that the program finds in its root folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// A variable of the program's environment; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<OsString>,
+    /// End the machine after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Wait for a debugger on port 1234 before the first instruction
+    #[arg(long)]
+    pub(crate) gdb: bool,
+    /// Leave it to the kernel to refuse what is no program
+    #[arg(long)]
+    pub(crate) no_check: bool,
+    #[command(flatten)]
+    machine: MachineOptions,
+    #[command(flatten)]
+    kernel: KernelOptions,
+    #[command(flatten)]
+    build: BuildOptions,
+    /// The program and its arguments
+    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
+    pub(crate) command: Vec<OsString>,
+}
+
+impl Run {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let machine = self.machine.machine()?;
+        // What is wrong with the program should be said before anything gets installed or built.
+        let named = self
+            .command
+            .first()
+            .map(|program| self.checked(Path::new(program)))
+            .transpose()?;
+        let core = Core::ensure(&self.build)?;
+        let qemu = setup::qemu::ensure()?;
+        let kernel = compile::kernel(&core, Flavor::Plain)?;
+        let program = match named {
+            Some(program) => program,
+            None => compile::programs(&core)?.join(DEMONSTRATION),
+        };
+        let archive = workspace::scratch("run")?.join(format!("{}.cpio", std::process::id()));
+        let _removed = Removed(&archive);
+        archive::write(&self.contents(program), &archive)?;
+
+        let words = self.kernel.words();
+        let load = Load {
+            kernel: &kernel,
+            archive: Some(&archive),
+            words: &words,
+        };
+        let debugger = if self.gdb { Debugger::Waits } else { Debugger::None };
+        let mut command = machine.command(&qemu, &load, debugger)?;
+        say::command(&command);
+        if std::io::stdin().is_terminal() {
+            say::note("Ctrl-C ends QEMU");
+        }
+        if self.gdb {
+            say::note(&format!(
+                "QEMU waits; in another terminal: {}",
+                super::gdb::by_hand(&kernel.elf)
+            ));
+        }
+        let annotator = Arc::new(Annotator::new(kernel.elf.clone()));
+        let (out, err) = (std::io::stdout(), std::io::stderr());
+        let end = boot::run(
+            command.stdin(Stdio::inherit()),
+            &annotator,
+            self.timeout,
+            out,
+            err,
+        )?;
+        match &end {
+            End::TimedOut(after) => say::warning(&format!(
+                "time ran out after {} s; QEMU was ended",
+                after.as_secs_f64()
+            )),
+            End::QemuFailed(reason) => say::warning(reason),
+            End::Status(_) | End::Panicked => {}
+        }
+        Ok(ExitCode::from(end.exit_status()))
+    }
+
+    fn contents(&self, program: PathBuf) -> Contents {
+        Contents {
+            program,
+            arguments: self.command.iter().skip(1).cloned().collect(),
+            environment: self.env.clone(),
+            root: self.root.clone(),
+        }
+    }
+
+    /// The program, if it is one that can run.
+    fn checked(&self, program: &Path) -> Result<PathBuf> {
+        let shown = program.display();
+        if program.is_dir() {
+            return Err(WithStatus::error(
+                exit::REFUSED,
+                format!("{shown} is a folder, not a program"),
+            ));
+        }
+        let file = match std::fs::read(program) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let hint = match program.components().count() {
+                    1 => "; PROGRAM is the path of a file on this machine, PATH is not searched",
+                    _ => "",
+                };
+                return Err(WithStatus::error(
+                    exit::NOT_FOUND,
+                    format!("there is no file {shown}{hint}"),
+                ));
+            }
+            Err(error) => return Err(error).with_context(|| format!("could not read {shown}")),
+        };
+        if !self.no_check
+            && let Err(reason) = elfcheck::check(&file)
+        {
+            return Err(WithStatus::error(
+                exit::REFUSED,
+                format!("{shown} can't run on Inarch: {reason}"),
+            ));
+        }
+        Ok(program.to_owned())
+    }
+}
+
+/// A file that is removed in the end, so that archives don't pile up.
+struct Removed<'a>(&'a Path);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(self.0);
+    }
+}

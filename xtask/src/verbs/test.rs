@@ -1,0 +1,228 @@
+//! `cargo xtask test`: every kind of test in one run.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use libtest_mimic::{Arguments, FormatSetting, Trial};
+
+use crate::compile::{self, Flavor};
+use crate::harness::{boots, c_programs, host, kernel, program, refusals, report};
+use crate::options::{BuildOptions, KernelOptions, MachineOptions, parse_seconds};
+use crate::qemu::machine::Debugger;
+use crate::setup::core::Core;
+use crate::{exit, say, setup, workspace};
+
+/// How long a test in QEMU may take unless `--timeout` says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The list of program tests.
+const PROGRAMS: &str = "programs/tests.txt";
+
+/// Run the tests: on the host, in the kernel, with programs, on every kind of machine
+///
+/// FILTER is a part of the names of the tests to run. The names begin with the kind of test: `host::`, `kernel::`, `program::`,
+/// `boot::`; a filter that begins so spares building the rest. Machine options change the machine of the kernel and program tests.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask test                                 everything
+  cargo xtask test host::mm                        the unit tests of the crate mm
+  cargo xtask test kernel:: --cpu cortex-a72       the in-kernel tests on one CPU model
+  cargo xtask test boot:: --list                   the names of the boot tests
+  cargo xtask test program::hello --exact          one test
+  cargo xtask test --format json                   for machines
+
+The last line is `N passed, N failed`, with `, N skipped` where a test could not be run here.
+Exit status: 0 if nothing failed, 101 if something did.")]
+pub(crate) struct Test {
+    /// The options of every Rust test executable.
+    #[command(flatten)]
+    pub(crate) libtest: Arguments,
+    /// End a test after so many seconds [default: 60 in QEMU, 300 on the host]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    timeout: Option<Duration>,
+    /// Have each machine wait for a debugger on port 1234 (best with the name of one test)
+    #[arg(long)]
+    gdb: bool,
+    #[command(flatten)]
+    machine: MachineOptions,
+    #[command(flatten)]
+    kernel: KernelOptions,
+    #[command(flatten)]
+    build: BuildOptions,
+}
+
+/// The kinds of tests, as the first part of their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Host,
+    Kernel,
+    Program,
+    Boot,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] = [Kind::Host, Kind::Kernel, Kind::Program, Kind::Boot];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Kind::Host => "host::",
+            Kind::Kernel => "kernel::",
+            Kind::Program => "program::",
+            Kind::Boot => "boot::",
+        }
+    }
+
+    /// Whether a filter may let tests of this kind through.
+    fn is_wanted(self, filter: Option<&str>) -> bool {
+        let Some(filter) = filter else { return true };
+        match Kind::ALL
+            .into_iter()
+            .find(|kind| filter.starts_with(kind.prefix()))
+        {
+            Some(kind) => kind == self,
+            None => true,
+        }
+    }
+}
+
+impl Test {
+    /// Does it.
+    pub(crate) fn run(mut self) -> Result<ExitCode> {
+        // One machine at a time: times mean something then, and a board has no second one either.
+        self.libtest.test_threads = Some(1);
+        let trials = self.trials()?;
+        let conclusion = libtest_mimic::run(&self.libtest, trials);
+        if self.libtest.list {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.libtest.format != Some(FormatSetting::Json) {
+            println!("{}", report::closing_line(&conclusion));
+        }
+        Ok(if conclusion.has_failed() {
+            ExitCode::from(exit::PANIC)
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+
+    fn is_wanted(&self, kind: Kind) -> bool {
+        kind.is_wanted(self.libtest.filter.as_deref())
+    }
+
+    fn trials(&self) -> Result<Vec<Trial>> {
+        let mut trials = Vec::new();
+        if self.is_wanted(Kind::Host) {
+            self.add_host(&mut trials);
+        }
+        if ![Kind::Kernel, Kind::Program, Kind::Boot]
+            .into_iter()
+            .any(|kind| self.is_wanted(kind))
+        {
+            return Ok(trials);
+        }
+        let machine = self.machine.machine()?;
+        let core = Core::ensure(&self.build)?;
+        let qemu = setup::qemu::ensure()?;
+        let debugger = if self.gdb { Debugger::Waits } else { Debugger::None };
+        let timeout = self.timeout.unwrap_or(TIMEOUT);
+        let print_times = report::is_for_people(&self.libtest);
+        if self.is_wanted(Kind::Kernel) {
+            let kernel = compile::kernel(&core, Flavor::Tests)?;
+            self.say_how_to_attach(&kernel.elf);
+            let words = [self.kernel.words(), vec!["ktest".to_owned()]].concat();
+            let (qemu, machine) = (qemu.clone(), machine.clone());
+            let bench = kernel::Bench {
+                kernel,
+                qemu,
+                machine,
+                words,
+                timeout,
+                debugger,
+                print_times,
+            };
+            trials.extend(kernel::trials(&bench, self.machine.cpu.is_none()));
+        }
+        if self.is_wanted(Kind::Program) || self.is_wanted(Kind::Boot) {
+            let kernel = compile::kernel(&core, Flavor::Plain)?;
+            self.say_how_to_attach(&kernel.elf);
+            let words = self.kernel.words();
+            let bench = Arc::new(program::Bench {
+                kernel,
+                qemu,
+                machine,
+                words,
+                timeout,
+                debugger,
+                print_times,
+            });
+            self.add_programs(&core, &bench, &mut trials)?;
+        }
+        Ok(trials)
+    }
+
+    /// A host test that can't be built is one failure; the other kinds run all the same.
+    fn add_host(&self, trials: &mut Vec<Trial>) {
+        let print_times = report::is_for_people(&self.libtest);
+        match host::trials(&self.libtest, self.timeout.unwrap_or(host::TIMEOUT), print_times) {
+            Ok(list) => trials.extend(list),
+            Err(error) => trials.push(report::failing("host::build", format!("{error:#}"))),
+        }
+        trials.push(host::doc_trial("mm", print_times));
+    }
+
+    fn add_programs(&self, core: &Core, bench: &Arc<program::Bench>, trials: &mut Vec<Trial>) -> Result<()> {
+        let folder = compile::programs(core)?;
+        if self.is_wanted(Kind::Program) {
+            let list = workspace::root().join(PROGRAMS);
+            let list = std::fs::read_to_string(&list)
+                .with_context(|| format!("could not read {}", list.display()))?;
+            let cases = program::parse_list(&list, &folder)
+                .with_context(|| format!("{PROGRAMS} is not as it should be"))?;
+            trials.extend(cases.into_iter().map(|case| case.trial(bench)));
+            trials.extend(c_programs::trials(bench));
+            let (ready, cases) = refusals::tests(&folder, bench.print_times)?;
+            trials.extend(ready);
+            trials.extend(cases.into_iter().map(|case| case.trial(bench)));
+        }
+        if self.is_wanted(Kind::Boot) {
+            trials.extend(
+                boots::cases(&folder, &bench.machine)
+                    .into_iter()
+                    .map(|case| case.trial(bench)),
+            );
+        }
+        Ok(())
+    }
+
+    fn say_how_to_attach(&self, elf: &Path) {
+        if self.gdb {
+            say::note(&format!(
+                "each machine waits; in another terminal: {}",
+                super::gdb::by_hand(elf)
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_with_a_kind_wants_no_other() {
+        let wanted = |filter| {
+            Kind::ALL
+                .into_iter()
+                .filter(|kind| kind.is_wanted(filter))
+                .count()
+        };
+        assert_eq!(wanted(None), 4);
+        assert_eq!(wanted(Some("vma")), 4);
+        assert_eq!(wanted(Some("kernel::mm")), 1);
+        assert!(Kind::Boot.is_wanted(Some("boot::cpu::max")));
+    }
+}

@@ -1,0 +1,40 @@
+//! Where things lie in the workspace.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The workspace's root folder: the one above xtask's own.
+pub(crate) fn root() -> PathBuf {
+    // What `cargo run` sets is right even when the tree was moved after xtask was built.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .filter(|folder| folder.ends_with("xtask"))
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    package
+        .parent()
+        .map_or_else(|| package.clone(), Path::to_path_buf)
+}
+
+/// Cargo's target folder: the one that xtask itself was built into, wherever that was configured.
+pub(crate) fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let built_into = program
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    built_into.map_or_else(|| root().join("target"), Path::to_path_buf)
+}
+
+/// A folder of xtask's own below the target folder, made if it isn't there: images, archives, what was fetched.
+pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
+    let folder = target().join("inarch").join(name);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("could not make the folder {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// A path as short as it can be said: relative to where the person stands if it lies below.
+pub(crate) fn short(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_path_buf()
+}
