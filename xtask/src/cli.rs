@@ -24,19 +24,13 @@ pub(crate) struct Cli {
 /// The verbs.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    /// Boot Inarch in QEMU and run a program on it
+    // What each does is told by the documentation of its options, which becomes the help text.
     Run(verbs::run::Run),
-    /// Run the tests: on the host, in the kernel, with programs, on every kind of machine
     Test(verbs::test::Test),
-    /// Measure, and compare with the limits
     Bench(verbs::bench::Bench),
-    /// Start QEMU stopped at the first instruction, and a debugger with the kernel's symbols
     Gdb(verbs::gdb::Gdb),
-    /// Show what fills the kernel's image
     Size(verbs::size::Size),
-    /// Name the addresses in a saved panic
     Symbolize(verbs::symbolize::Symbolize),
-    /// Say what is there, which versions, and what is missing; change nothing
     Doctor(verbs::doctor::Doctor),
 }
 

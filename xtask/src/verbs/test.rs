@@ -26,7 +26,16 @@ const PROGRAMS: &str = "programs/tests.txt";
 /// FILTER is a part of the names of the tests to run. The names begin with the kind of test: `host::`, `kernel::`, `program::`,
 /// `boot::`; a filter that begins so spares building the rest. Machine options change the machine of the kernel and program tests.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(
+    // libtest-mimic's options bring a template of their own.
+    help_template = "{before-help}{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}",
+    mut_arg("test", |arg| arg.hide(true)),
+    mut_arg("bench", |arg| arg.hide(true)),
+    mut_arg("nocapture", |arg| arg.hide(true)),
+    mut_arg("show_output", |arg| arg.hide(true)),
+    mut_arg("unstable_flags", |arg| arg.hide(true)),
+    mut_arg("test_threads", |arg| arg.hide(true)),
+    after_help = "\
 Examples:
   cargo xtask test                                 everything
   cargo xtask test host::mm                        the unit tests of the crate mm
