@@ -13,3 +13,6 @@ pub(crate) fn translate(address: u64) -> Option<PhysAddr> {
     }
     (result & 1 == 0).then(|| PhysAddr::new(result & 0x000f_ffff_ffff_f000 | address & 0xfff))
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

@@ -38,3 +38,6 @@ fn record(frame: u64) -> Option<(u64, u64)> {
     let [previous, address] = unsafe { record.read_volatile() };
     Some((previous, address))
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

@@ -99,3 +99,6 @@ impl FpState {
         unsafe { arch_restore_fp(self) }
     }
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

@@ -179,3 +179,6 @@ fn zva_size() -> Option<usize> {
     let prohibited = dczid >> 4 & 1 != 0;
     (!prohibited).then_some(4 << (dczid & 0xf))
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

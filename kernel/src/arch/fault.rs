@@ -70,3 +70,6 @@ impl Fault {
 pub(crate) const fn untagged(address: u64) -> u64 {
     ((address << 8) as i64 >> 8) as u64
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

@@ -14,6 +14,8 @@ mod frame;
 pub(crate) mod interrupts;
 pub(crate) mod pages;
 mod seams;
+#[cfg(feature = "ktest")]
+mod testing;
 pub(crate) mod thread;
 pub(crate) mod timer;
 pub(crate) mod tlb;

@@ -58,3 +58,6 @@ pub(crate) unsafe fn move_descriptors(from: *const u64, to: *mut u64, count: usi
     // SAFETY: as the caller says.
     unsafe { page_move_descriptors(from, to, count) }
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

@@ -69,3 +69,6 @@ pub(crate) fn tlbi_kernel_page(address: u64) {
     // SAFETY: as above.
     unsafe { asm!("tlbi vaae1, {}", in(reg) address << 8 >> 20, options(nostack, preserves_flags)) }
 }
+
+#[cfg(feature = "ktest")]
+mod tests;

@@ -114,3 +114,6 @@ pub(super) fn fixup(pc: u64) -> Option<u64> {
         .find(|fixup| (fixup.start..fixup.end).contains(&pc))
         .map(|fixup| fixup.resume)
 }
+
+#[cfg(feature = "ktest")]
+mod tests;
