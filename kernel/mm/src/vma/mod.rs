@@ -7,6 +7,8 @@
 mod flags;
 mod mapping;
 pub mod merge;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use flags::{Prot, VmaFlags};

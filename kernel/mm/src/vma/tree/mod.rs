@@ -155,12 +155,18 @@ impl VmaTree {
     /// # Errors
     /// `ENOMEM`; the mappings are as before.
     pub fn reserve(&mut self, added: usize) -> Result<(), Errno> {
+        let (leaves, inners) = self.nodes_for(added);
+        self.leaves.reserve(leaves, &Leaf::BLANK)?;
+        self.inners.reserve(inners, &Inner::BLANK)
+    }
+
+    /// How many leaves and inner nodes `added` more mappings need at most.
+    fn nodes_for(&self, added: usize) -> (usize, usize) {
         // Each leaf that is full now splits once at most, and a leaf that was split takes 7 more mappings before it splits again; the
         // same goes for inner nodes, with 10 subtrees, and one more for each level that the tree gains.
         let leaves = added.min(self.leaves.in_use()) + added / 7 + 1;
         let inners = (leaves * self.height).min(self.inners.in_use()) + leaves / 9 + 2;
-        self.leaves.reserve(leaves, &Leaf::BLANK)?;
-        self.inners.reserve(inners, &Inner::BLANK)
+        (leaves, inners)
     }
 
     /// Adds a mapping without merging it. Adds one.

@@ -12,6 +12,9 @@ pub(super) struct Pool<T, const CHUNK: usize> {
     chunks: Vec<Box<[T; CHUNK]>>,
     /// Nodes that are not in use. Has room for every node there is, so that giving one back cannot fail.
     free: Vec<NodeId>,
+    /// How many chunks there is memory for: tests let it run out.
+    #[cfg(test)]
+    pub(super) most_chunks: usize,
 }
 
 impl<T: Clone, const CHUNK: usize> Pool<T, CHUNK> {
@@ -20,6 +23,8 @@ impl<T: Clone, const CHUNK: usize> Pool<T, CHUNK> {
         Self {
             chunks: Vec::new(),
             free: Vec::new(),
+            #[cfg(test)]
+            most_chunks: usize::MAX,
         }
     }
 
@@ -32,6 +37,10 @@ impl<T: Clone, const CHUNK: usize> Pool<T, CHUNK> {
     }
 
     fn add_chunk(&mut self, blank: &T) -> Result<(), Errno> {
+        #[cfg(test)]
+        if self.chunks.len() >= self.most_chunks {
+            return Err(Errno::ENOMEM);
+        }
         let first = self.chunks.len() * CHUNK;
         let ids = NodeId::try_from(first).map_err(|_| Errno::ENOMEM)?..;
         self.chunks.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
@@ -64,6 +73,18 @@ impl<T: Clone, const CHUNK: usize> Pool<T, CHUNK> {
     /// How many nodes are in use.
     pub(super) fn in_use(&self) -> usize {
         self.chunks.len() * CHUNK - self.free.len()
+    }
+
+    /// How many chunks there are.
+    #[cfg(test)]
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// How many calls of [`Pool::take`] would succeed.
+    #[cfg(test)]
+    pub(super) fn reserved(&self) -> usize {
+        self.free.len()
     }
 
     /// The node `id`.

@@ -119,12 +119,17 @@ impl VmaTree {
     /// # Errors
     /// `ENOMEM`; the mappings are as before.
     pub fn reserve_moves(&mut self, moves: usize) -> Result<(), Errno> {
+        let (leaves, inners) = self.nodes_for_moves(moves);
+        self.leaves.reserve(leaves, &Leaf::BLANK)?;
+        self.inners.reserve(inners, &super::Inner::BLANK)
+    }
+
+    /// How many leaves and inner nodes `moves` runs need at most.
+    pub(super) fn nodes_for_moves(&self, moves: usize) -> (usize, usize) {
         // A move makes three cuts and three joins. A cut halves a leaf, and a node at each level; putting the halves together, and
         // a join, can make as many nodes again on either side. What stays is the halves.
         let levels = self.height + 2;
-        self.leaves.reserve(3 * moves, &Leaf::BLANK)?;
-        self.inners
-            .reserve(18 * levels + 3 * levels * moves, &super::Inner::BLANK)
+        (3 * moves, 18 * levels + 3 * levels * moves)
     }
 
     /// Puts a run of `len` bytes in, at `to`.

@@ -1,6 +1,7 @@
 //! Tests of the tree. `check` states what must hold of every tree, and `model` compares it with a `BTreeMap`.
 
 mod check;
+mod memory;
 mod model;
 mod runs;
 

@@ -41,7 +41,7 @@ fn moved(all: &[Vma], range: PageRange, to: VirtAddr) -> Vec<Vma> {
     all
 }
 
-fn random_tree(random: &mut Random, mappings: u64) -> VmaTree {
+pub(super) fn random_tree(random: &mut Random, mappings: u64) -> VmaTree {
     let mut tree = VmaTree::new();
     let mut page = random.below(4);
     for _ in 0..mappings {
@@ -55,7 +55,7 @@ fn random_tree(random: &mut Random, mappings: u64) -> VmaTree {
 }
 
 /// A range that begins and ends where no mapping is cut, and its span in pages.
-fn whole_mappings(random: &mut Random, all: &[Vma]) -> PageRange {
+pub(super) fn whole_mappings(random: &mut Random, all: &[Vma]) -> PageRange {
     let first = random.below(all.len() as u64) as usize;
     let last = first + random.below((all.len() - first) as u64) as usize;
     PageRange::between(all[first].start(), all[last].end())
@@ -84,7 +84,7 @@ fn a_moved_run_lies_where_its_mappings_would() {
 }
 
 /// Some place outside `range` where `bytes` are free: often touching a mapping, on either side.
-fn free_place(random: &mut Random, all: &[Vma], range: PageRange, bytes: u64) -> VirtAddr {
+pub(super) fn free_place(random: &mut Random, all: &[Vma], range: PageRange, bytes: u64) -> VirtAddr {
     let behind_all = all[all.len() - 1].end();
     let mut places = std::vec![behind_all + (1 + random.below(9)) * PAGE_SIZE];
     for pair in all.windows(2) {

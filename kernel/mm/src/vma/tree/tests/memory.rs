@@ -1,0 +1,105 @@
+//! Running out of memory: only a reservation can, it changes nothing, and after it nothing can.
+
+use super::model::Random;
+use super::runs::{free_place, random_tree, whole_mappings};
+use super::{anonymous, pages};
+use crate::vma::tree::pool::NodeId;
+use crate::vma::{Prot, VmaTree};
+use crate::{Errno, PAGE_SIZE, VirtAddr};
+use std::vec::Vec;
+
+impl VmaTree {
+    /// Hides all free nodes but as many as are named.
+    fn squeeze(&mut self, (leaves, inners): (usize, usize)) -> (Vec<NodeId>, Vec<NodeId>) {
+        let leaves = (leaves..self.leaves.reserved())
+            .map(|_| self.leaves.take())
+            .collect();
+        let inners = (inners..self.inners.reserved())
+            .map(|_| self.inners.take())
+            .collect();
+        (leaves, inners)
+    }
+
+    fn release(&mut self, (leaves, inners): (Vec<NodeId>, Vec<NodeId>)) {
+        leaves.into_iter().for_each(|node| self.leaves.give(node));
+        inners.into_iter().for_each(|node| self.inners.give(node));
+    }
+}
+
+#[test]
+fn a_failed_reservation_changes_nothing() {
+    let mut random = Random(0xdead);
+    for count in [1, 14, 15, 16, 100, 700] {
+        let mut tree = random_tree(&mut random, count);
+        let before = tree.all();
+        for (leaves, inners) in [(0, 0), (1, 0), (0, 1), (2, 5), (9, 2)] {
+            tree.leaves.most_chunks = tree.leaves.chunks() + leaves;
+            tree.inners.most_chunks = tree.inners.chunks() + inners;
+            assert_eq!(tree.reserve(100_000), Err(Errno::ENOMEM));
+            assert_eq!(tree.reserve_moves(100_000), Err(Errno::ENOMEM));
+            tree.check();
+            assert_eq!(tree.all(), before);
+        }
+        (tree.leaves.most_chunks, tree.inners.most_chunks) = (usize::MAX, usize::MAX);
+        assert_eq!(tree.reserve(1000), Ok(()));
+    }
+}
+
+#[test]
+fn what_is_reserved_for_new_mappings_suffices() {
+    let mut random = Random(0xfeed);
+    for round in 0..400 {
+        // Every second page is mapped, in an order that leaves the nodes now full, now half full.
+        let mut tree = VmaTree::new();
+        let count = 1 + random.below(if round % 8 == 0 { 6000 } else { 200 });
+        for at in 0..count {
+            let at = if round % 2 == 0 { at } else { at * 7919 % count };
+            tree.reserve(1).unwrap();
+            let page = 4 * at;
+            if tree.find(VirtAddr::new(page * PAGE_SIZE)).is_none() {
+                tree.insert(anonymous(pages(page, page + 1), Prot::READ));
+            }
+        }
+        let added = 1 + random.below(60);
+        tree.reserve(added as usize).unwrap();
+        let hidden = tree.squeeze(tree.nodes_for(added as usize));
+        // All in one place, or as far apart as can be.
+        let apart = if random.below(2) == 0 {
+            1
+        } else {
+            (count / added).max(1)
+        };
+        let mut left = added;
+        for at in 0..count {
+            for page in [4 * at + 1, 4 * at + 2, 4 * at + 3] {
+                let free = tree.find(VirtAddr::new(page * PAGE_SIZE)).is_none();
+                if at % apart == 0 && left > 0 && free {
+                    tree.insert(anonymous(pages(page, page + 1), Prot::WRITE));
+                    left -= 1;
+                }
+            }
+        }
+        tree.release(hidden);
+        tree.check();
+    }
+}
+
+#[test]
+fn what_is_reserved_for_moves_suffices() {
+    let mut random = Random(0xbeef);
+    for round in 0..300 {
+        let count = 1 + random.below(if round % 10 == 0 { 5000 } else { 300 });
+        let mut tree = random_tree(&mut random, count);
+        let moves = 1 + random.below(6) as usize;
+        tree.reserve_moves(moves).unwrap();
+        let hidden = tree.squeeze(tree.nodes_for_moves(moves));
+        for _ in 0..moves {
+            let all = tree.all();
+            let range = whole_mappings(&mut random, &all);
+            let to = free_place(&mut random, &all, range, range.len());
+            tree.move_run(range, to);
+        }
+        tree.release(hidden);
+        tree.check();
+    }
+}
