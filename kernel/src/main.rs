@@ -8,12 +8,15 @@ extern crate alloc;
 mod arch;
 #[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
 mod board;
+mod fs;
 mod ktest;
 mod logging;
 #[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
 mod memory;
 mod panic;
+mod process;
 mod sync;
+mod syscall;
 
 use boot::BootInfo;
 use logging::Steps;
@@ -43,7 +46,7 @@ extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
         ktest::run();
     }
     match memory::archive() {
-        Ok(_archive) => board::power::end(STATUS_NO_PROGRAM),
+        Ok(archive) => board::power::end(process::run_first(archive)),
         Err(why) => {
             board::console::print_error(format_args!("inarch: {why}\n"));
             board::power::end(STATUS_NO_PROGRAM)

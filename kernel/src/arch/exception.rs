@@ -9,9 +9,8 @@ use core::fmt;
 use super::esr::{Esr, Status, class};
 use super::fault::Fault;
 use super::frame::{KernelFrame, UserFrame};
-use super::seams::{process, syscall};
 use super::user;
-use crate::board;
+use crate::{board, process, syscall};
 use mm::TASK_SIZE;
 
 /// SVC from EL0.

@@ -11,9 +11,9 @@ pub(crate) mod esr;
 mod exception;
 mod fault;
 mod frame;
+pub(crate) mod hwcap;
 pub(crate) mod interrupts;
 pub(crate) mod pages;
-mod seams;
 #[cfg(feature = "ktest")]
 mod testing;
 pub(crate) mod thread;

@@ -1,0 +1,121 @@
+//! A process's file descriptors.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use mm::Errno;
+
+use super::file::OpenFile;
+
+/// One descriptor.
+#[derive(Clone)]
+struct Descriptor {
+    file: Arc<OpenFile>,
+    close_on_exec: bool,
+}
+
+/// The table of open files: the lowest free number is given out first (`open(2)`).
+#[derive(Clone, Default)]
+pub(crate) struct Descriptors {
+    slots: Vec<Option<Descriptor>>,
+}
+
+impl Descriptors {
+    /// The open file that `number` names.
+    ///
+    /// # Errors
+    /// `EBADF` where it names none.
+    pub(crate) fn get(&self, number: i32) -> Result<&Arc<OpenFile>, Errno> {
+        self.slot(number).map(|descriptor| &descriptor.file)
+    }
+
+    /// Gives `file` the lowest free number that is at least `from`, below `limit` (`RLIMIT_NOFILE`).
+    ///
+    /// # Errors
+    /// `EMFILE` where there is none, `EINVAL` where `from` is already past the limit.
+    pub(crate) fn insert(
+        &mut self,
+        file: Arc<OpenFile>,
+        close_on_exec: bool,
+        from: usize,
+        limit: u64,
+    ) -> Result<i32, Errno> {
+        if from as u64 >= limit && from > 0 {
+            return Err(Errno::EINVAL);
+        }
+        let free = self.slots.iter().skip(from).position(Option::is_none);
+        let number = free.map_or(self.slots.len().max(from), |index| from + index);
+        if number as u64 >= limit {
+            return Err(Errno::EMFILE);
+        }
+        self.put(number, Descriptor { file, close_on_exec })?;
+        Ok(number as i32)
+    }
+
+    /// Gives `file` the number `number`, whose file is closed first (`dup3(2)`).
+    ///
+    /// # Errors
+    /// `EBADF` where `number` isn't below `limit`.
+    pub(crate) fn replace(
+        &mut self,
+        number: i32,
+        file: Arc<OpenFile>,
+        close_on_exec: bool,
+        limit: u64,
+    ) -> Result<(), Errno> {
+        let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
+        if index as u64 >= limit {
+            return Err(Errno::EBADF);
+        }
+        self.put(index, Descriptor { file, close_on_exec })
+    }
+
+    /// Closes `number`; the file is given back, to be dropped without the table's lock.
+    ///
+    /// # Errors
+    /// `EBADF` where it names none.
+    pub(crate) fn remove(&mut self, number: i32) -> Result<Arc<OpenFile>, Errno> {
+        let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
+        let slot = self.slots.get_mut(index).ok_or(Errno::EBADF)?;
+        slot.take().map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+    }
+
+    /// Whether `number` is closed by `execve` (`FD_CLOEXEC`).
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub(crate) fn close_on_exec(&self, number: i32) -> Result<bool, Errno> {
+        self.slot(number).map(|descriptor| descriptor.close_on_exec)
+    }
+
+    /// Sets whether `number` is closed by `execve`.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub(crate) fn set_close_on_exec(&mut self, number: i32, close: bool) -> Result<(), Errno> {
+        let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
+        let slot = self
+            .slots
+            .get_mut(index)
+            .and_then(Option::as_mut)
+            .ok_or(Errno::EBADF)?;
+        slot.close_on_exec = close;
+        Ok(())
+    }
+
+    fn slot(&self, number: i32) -> Result<&Descriptor, Errno> {
+        let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
+        self.slots.get(index).and_then(Option::as_ref).ok_or(Errno::EBADF)
+    }
+
+    fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<(), Errno> {
+        if index >= self.slots.len() {
+            self.slots
+                .try_reserve(index + 1 - self.slots.len())
+                .map_err(|_| Errno::ENOMEM)?;
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.slots[index] = Some(descriptor);
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! What an open file is: the trait that each kind implements, and the open file description that descriptors share.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, S_IFMT, S_IFREG};
+use mm::Errno;
+
+use super::status::Status;
+use crate::memory::Machine;
+
+/// The bits of `open`'s flags that `fcntl(F_SETFL)` can change.
+const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK;
+
+/// A name in a folder, as `getdents64` tells it.
+pub(crate) struct FolderEntry {
+    /// The name.
+    pub(crate) name: alloc::vec::Vec<u8>,
+    /// Its inode number.
+    pub(crate) inode: u64,
+    /// Type and permissions, as in `st_mode`.
+    pub(crate) mode: u32,
+}
+
+/// A kind of file. What a kind doesn't do is answered as Linux answers it.
+///
+/// All buffers are the kernel's own: files never see a program's memory.
+pub(crate) trait File: Send + Sync {
+    /// What `fstat` tells.
+    fn status(&self) -> Status;
+
+    /// Reads from `offset` on. 0 is the end of the file.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let _ = (offset, buffer);
+        Err(Errno::EINVAL)
+    }
+
+    /// Writes at `offset`.
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<usize, Errno> {
+        let _ = (offset, bytes);
+        Err(Errno::EINVAL)
+    }
+
+    /// Whether the file has positions: `false` for a terminal, which `lseek` and `pread` refuse with `ESPIPE`.
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    /// Whether the file is a terminal (`isatty(3)`).
+    fn is_terminal(&self) -> bool {
+        false
+    }
+
+    /// Sets the length (`ftruncate(2)`).
+    fn set_len(&self, len: u64) -> Result<(), Errno> {
+        let _ = len;
+        Err(Errno::EINVAL)
+    }
+
+    /// What `mmap` maps.
+    fn object(&self) -> Result<mm::Object<Machine>, Errno> {
+        Err(Errno::ENODEV)
+    }
+
+    /// The entry of a folder at `position`, counted from 0; `None` past the last.
+    fn entry(&self, position: u64) -> Result<Option<FolderEntry>, Errno> {
+        let _ = position;
+        Err(Errno::ENOTDIR)
+    }
+
+    /// The path that the file was opened by, as `/proc/self/fd` would show it; folders are looked up from it.
+    fn path(&self) -> &[u8];
+}
+
+/// An open file description (`open(2)`): what `dup` shares.
+pub(crate) struct OpenFile {
+    /// The file itself.
+    pub(crate) file: Arc<dyn File>,
+    position: AtomicU64,
+    flags: AtomicU32,
+}
+
+impl OpenFile {
+    /// `file`, opened with `open`'s `flags`.
+    pub(crate) fn new(file: Arc<dyn File>, flags: u32) -> Arc<Self> {
+        Arc::new(Self {
+            file,
+            position: AtomicU64::new(0),
+            flags: AtomicU32::new(flags),
+        })
+    }
+
+    /// The flags, as `fcntl(F_GETFL)` tells them.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// `fcntl(F_SETFL)`: sets `O_APPEND` and `O_NONBLOCK`; other bits are left alone, as Linux does.
+    pub(crate) fn set_flags(&self, flags: u32) {
+        let kept = self.flags() & !CHANGEABLE;
+        self.flags.store(kept | flags & CHANGEABLE, Ordering::Relaxed);
+    }
+
+    /// Whether the file was opened for reading.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.flags() & O_PATH == 0 && self.flags() & O_ACCMODE != O_WRONLY
+    }
+
+    /// Whether the file was opened for writing.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.flags() & O_PATH == 0 && self.flags() & O_ACCMODE != O_RDONLY
+    }
+
+    /// Where the next `read` or `write` begins.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// Sets where the next `read` or `write` begins.
+    pub(crate) fn set_position(&self, position: u64) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// Where a `write` without a position of its own begins: at the end with `O_APPEND`.
+    pub(crate) fn write_position(&self) -> u64 {
+        if self.flags() & O_APPEND != 0 {
+            self.file.status().size
+        } else {
+            self.position()
+        }
+    }
+
+    /// Whether the file is an ordinary one (`S_IFREG`).
+    pub(crate) fn is_regular(&self) -> bool {
+        self.file.status().mode & S_IFMT == S_IFREG
+    }
+}

@@ -1,0 +1,212 @@
+//! `/proc`: what a program reads about itself, (`proc(5)`).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use linux_raw_sys::general::{S_IFDIR, S_IFLNK, S_IFREG};
+use mm::Errno;
+
+use super::file::{File, FolderEntry};
+use super::status::Status;
+use crate::process::{self, Process};
+use crate::sync::Mutex;
+
+mod maps;
+
+use maps::Maps;
+
+/// The device number of `/proc`.
+const DEVICE: (u32, u32) = (0, 3);
+
+/// A file's text, made at the moment that it is read.
+type Text = fn(&Process) -> Vec<u8>;
+
+/// The files of `/proc/PID` that are made in one piece.
+const PROCESS_TEXTS: [(&str, Text); 3] = [("cmdline", command_line), ("comm", command), ("statm", statm)];
+
+/// Something in `/proc`.
+pub(crate) enum Entry {
+    /// A folder and the names in it.
+    Folder { path: String, names: Vec<String> },
+    /// `self` and `thread-self`, and `exe`.
+    Link(Vec<u8>),
+    /// `maps`.
+    Maps(Arc<Process>),
+    /// Any other file.
+    Text(Arc<Process>, Text, String),
+}
+
+/// Finds `path`, canonical and without `/proc/`.
+pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
+    let path = core::str::from_utf8(path).ok()?;
+    let process = process::scheduler::try_current()?.process.clone();
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    match (first, rest) {
+        ("", _) => Some(folder(path, &[&format!("{}", process.id), "self"])),
+        ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
+        (number, rest) => of_process(process::find(number.parse().ok()?)?, path, rest),
+    }
+}
+
+/// Finds `rest` in the folder of `process`.
+fn of_process(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
+    match rest {
+        "" => Some(folder(path, &["cmdline", "comm", "exe", "maps", "statm"])),
+        "exe" => Some(Entry::Link(process.executable.clone())),
+        "maps" => Some(Entry::Maps(process)),
+        name => text(&PROCESS_TEXTS, name, path, process),
+    }
+}
+
+fn folder(path: &str, names: &[&str]) -> Entry {
+    Entry::Folder {
+        path: format!("/proc/{path}"),
+        names: names.iter().map(|name| (*name).into()).collect(),
+    }
+}
+
+fn text(table: &[(&str, Text)], name: &str, path: &str, process: Arc<Process>) -> Option<Entry> {
+    let (_, make) = table.iter().find(|(known, _)| *known == name)?;
+    Some(Entry::Text(process, *make, format!("/proc/{path}")))
+}
+
+impl Entry {
+    /// What `stat` tells.
+    pub(crate) fn status(&self) -> Status {
+        let mode = match self {
+            Self::Folder { .. } => S_IFDIR | 0o555,
+            Self::Link(_) => S_IFLNK | 0o777,
+            Self::Maps(_) | Self::Text(..) => S_IFREG | 0o444,
+        };
+        Status {
+            device: DEVICE,
+            inode: 1,
+            mode,
+            links: 1,
+            ..Status::default()
+        }
+    }
+
+    /// The target of a link.
+    ///
+    /// # Errors
+    /// `EINVAL` where the entry is none.
+    pub(crate) fn read_link(&self) -> Result<Vec<u8>, Errno> {
+        match self {
+            Self::Link(target) => Ok(target.clone()),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Opens the entry.
+    ///
+    /// # Errors
+    /// `ELOOP` for a link.
+    pub(crate) fn open(self) -> Result<Arc<dyn File>, Errno> {
+        let status = self.status();
+        match self {
+            Self::Folder { path, names } => Ok(Arc::new(ProcFolder { path, names, status })),
+            Self::Link(_) => Err(Errno::ELOOP),
+            Self::Maps(process) => Ok(Arc::new(Maps::new(process, status))),
+            Self::Text(process, make, path) => Ok(Arc::new(TextFile {
+                process,
+                make,
+                path,
+                status,
+                text: Mutex::new(Vec::new()),
+            })),
+        }
+    }
+}
+
+/// An open folder of `/proc`.
+struct ProcFolder {
+    path: String,
+    names: Vec<String>,
+    status: Status,
+}
+
+impl File for ProcFolder {
+    fn status(&self) -> Status {
+        self.status
+    }
+
+    fn read(&self, _offset: u64, _buffer: &mut [u8]) -> Result<usize, Errno> {
+        Err(Errno::EISDIR)
+    }
+
+    fn entry(&self, position: u64) -> Result<Option<FolderEntry>, Errno> {
+        let name = [".", ".."]
+            .into_iter()
+            .chain(self.names.iter().map(String::as_str))
+            .nth(position as usize);
+        // The type 0 is "unknown": whoever needs it asks stat.
+        Ok(name.map(|name| FolderEntry {
+            name: name.as_bytes().to_vec(),
+            inode: 1,
+            mode: 0,
+        }))
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path.as_bytes()
+    }
+}
+
+/// An open file of text that is made anew whenever it is read from its start.
+struct TextFile {
+    process: Arc<Process>,
+    make: Text,
+    path: String,
+    status: Status,
+    text: Mutex<Vec<u8>>,
+}
+
+impl File for TextFile {
+    fn status(&self) -> Status {
+        self.status
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        if offset == 0 {
+            let text = (self.make)(&self.process);
+            *self.text.lock() = text;
+        }
+        let text = self.text.lock();
+        let rest = text.get(offset as usize..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path.as_bytes()
+    }
+}
+
+fn command_line(process: &Process) -> Vec<u8> {
+    process.arguments.clone()
+}
+
+fn command(process: &Process) -> Vec<u8> {
+    // The first thread's name is the process's.
+    let name = process::find_thread(process.id)
+        .map(|thread| *thread.name.lock())
+        .unwrap_or_default();
+    let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    [&name[..len], b"\n"].concat()
+}
+
+/// Sizes in pages; only the first, all mappings together, and the sixth, data and stack, are known exactly.
+fn statm(process: &Process) -> Vec<u8> {
+    let usage = process.space.lock().usage();
+    format!(
+        "{} 0 0 {} 0 {} 0\n",
+        usage.total,
+        usage.exec,
+        usage.data + usage.stack
+    )
+    .into_bytes()
+}

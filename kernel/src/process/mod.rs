@@ -1,0 +1,195 @@
+//! Processes and threads, the scheduler, signals, and how a program comes into memory.
+//!
+//! Locks, in the order in which they may be held together: a process's `space`, then `files`, `limits`, `signals`, `name`; a
+//! thread's `signals`; last the scheduler's own. A program's memory is copied under none of them.
+
+pub(crate) mod abi;
+mod asid;
+pub(crate) mod clock;
+mod crash;
+pub(crate) mod exec;
+mod fault;
+mod first;
+pub(crate) mod limits;
+pub(crate) mod random;
+pub(crate) mod scheduler;
+pub(crate) mod signal;
+pub(crate) mod thread;
+pub(crate) mod user;
+
+pub(crate) use fault::{resolve_user_access, user_fault};
+pub(crate) use first::run_first;
+pub(crate) use scheduler::{current, preempt};
+pub(crate) use thread::Thread;
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+use mm::{AddressSpace, Errno, PhysAddr};
+
+use crate::arch::user_tables;
+use crate::fs::Descriptors;
+use crate::memory::{self, Machine};
+use crate::sync::Mutex;
+use asid::Asid;
+use limits::Limits;
+use signal::Actions;
+
+/// The file mode creation mask that a process starts with.
+const FIRST_UMASK: u32 = 0o022;
+
+/// A process: an address space and what its threads share.
+pub(crate) struct Process {
+    /// The process identifier, from 1.
+    pub(crate) id: u32,
+    /// The parent's identifier; 0 for the first process.
+    pub(crate) parent: u32,
+    /// The executable's absolute path.
+    pub(crate) executable: Vec<u8>,
+    /// The arguments that it was started with, each with its NUL (`/proc/PID/cmdline`).
+    pub(crate) arguments: Vec<u8>,
+    /// Its memory. Never held while copying from or to the program.
+    pub(crate) space: Mutex<AddressSpace<Machine>>,
+    /// Its open files.
+    pub(crate) files: Mutex<Descriptors>,
+    /// Its resource limits.
+    pub(crate) limits: Mutex<Limits>,
+    /// What it does about signals.
+    pub(crate) actions: Mutex<Actions>,
+    /// Where signal handlers return to that don't say so themselves: in the vdso.
+    pub(crate) signal_return: AtomicU64,
+    /// `PR_SET_THP_DISABLE`, to be told by `PR_GET_THP_DISABLE`.
+    pub(crate) huge_pages_off: AtomicBool,
+    /// The file mode creation mask.
+    pub(crate) umask: AtomicU32,
+    /// When it began, in nanoseconds since power-on.
+    pub(crate) started: u64,
+    exit: Mutex<Option<ExitStatus>>,
+    /// The top table of `space`, which stays while the space lives.
+    root: PhysAddr,
+    /// Declared after `space`: free for others only when nothing of the space is left.
+    asid: Asid,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// By `exit` with this status.
+    Exited(u8),
+    /// By this signal.
+    Signalled(u8),
+}
+
+impl ExitStatus {
+    /// The status that a shell shows: 128 and the signal's number for a signal.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Exited(status) => status,
+            Self::Signalled(signal) => 128 + signal,
+        }
+    }
+}
+
+impl Process {
+    /// A process with an empty address space and no open file, to run the program at the path `executable`.
+    ///
+    /// # Errors
+    /// `EAGAIN` where there are too many processes, `ENOMEM`.
+    pub(crate) fn new(
+        id: u32,
+        parent: u32,
+        executable: &[u8],
+        arguments: &[&[u8]],
+    ) -> Result<Arc<Self>, Errno> {
+        let asid = Asid::take()?;
+        let limits = Limits::default();
+        let mut memory = mm::Limits {
+            memory_pages: memory::total_frames() as u64,
+            ..mm::Limits::default()
+        };
+        limits.apply(&mut memory);
+        let space = AddressSpace::new(Machine, asid.get(), memory, mm::Layout::default())?;
+        let root = space.root();
+        Ok(Arc::new(Self {
+            id,
+            parent,
+            executable: executable.to_vec(),
+            arguments: arguments
+                .iter()
+                .flat_map(|argument| [*argument, &[0]].concat())
+                .collect(),
+            space: Mutex::new(space),
+            files: Mutex::new(Descriptors::default()),
+            limits: Mutex::new(limits),
+            actions: Mutex::new(Actions::default()),
+            signal_return: AtomicU64::new(0),
+            huge_pages_off: AtomicBool::new(false),
+            umask: AtomicU32::new(FIRST_UMASK),
+            started: clock::clock().since_boot(),
+            exit: Mutex::new(None),
+            root,
+            asid,
+        }))
+    }
+
+    /// Makes the process's memory what EL0 sees.
+    fn activate(&self) {
+        // SAFETY: the space keeps its top table while it lives, and lives while a thread of its process runs; the identifier is no
+        // other process's until the space is gone.
+        unsafe { user_tables::install(self.root, self.asid.get()) };
+    }
+
+    /// Ends the process: its threads run no more, and whoever waits for it learns `status`. The first status stays.
+    pub(crate) fn end(&self, status: ExitStatus) {
+        self.exit.lock().get_or_insert(status);
+    }
+
+    /// How the process ended; `None` while it runs.
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
+        *self.exit.lock()
+    }
+}
+
+/// All threads there are.
+static THREADS: Mutex<Vec<Weak<Thread>>> = Mutex::new(Vec::new());
+
+/// Enters a thread into the list by which others find it.
+///
+/// # Errors
+/// `ENOMEM`.
+fn register(thread: &Arc<Thread>) -> Result<(), Errno> {
+    let mut threads = THREADS.lock();
+    threads.retain(|thread| thread.strong_count() > 0);
+    threads.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    threads.push(Arc::downgrade(thread));
+    Ok(())
+}
+
+/// The thread `id`.
+pub(crate) fn find_thread(id: u32) -> Option<Arc<Thread>> {
+    THREADS
+        .lock()
+        .iter()
+        .filter_map(Weak::upgrade)
+        .find(|thread| thread.id == id)
+}
+
+/// The process `id`.
+pub(crate) fn find(id: u32) -> Option<Arc<Process>> {
+    let threads = THREADS.lock();
+    let thread = threads
+        .iter()
+        .filter_map(Weak::upgrade)
+        .find(|thread| thread.process.id == id);
+    thread.map(|thread| thread.process.clone())
+}
+
+/// Does `work` on every address space, one after the other.
+pub(crate) fn for_each_space(work: impl Fn(&mut AddressSpace<Machine>)) {
+    let threads: Vec<Arc<Thread>> = THREADS.lock().iter().filter_map(Weak::upgrade).collect();
+    // One thread a process is enough: the first has the process's number, and stays in the list while the process does.
+    for thread in threads.iter().filter(|thread| thread.id == thread.process.id) {
+        work(&mut thread.process.space.lock());
+    }
+}

@@ -1,0 +1,128 @@
+//! From a pending signal to what is done about it.
+
+use core::sync::atomic::Ordering;
+
+use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND};
+use mm::Errno;
+
+use super::{Default, Signal, default_of, frame, number};
+use crate::arch::UserFrame;
+use crate::process::abi::SignalAction;
+use crate::process::thread::Thread;
+use crate::process::{ExitStatus, crash, scheduler};
+
+/// `sa_handler` of the default action.
+const SIG_DFL: u64 = 0;
+/// `sa_handler` of a signal that is ignored.
+const SIG_IGN: u64 = 1;
+
+/// Sends `signal` to `thread`, which looks at it before it runs at EL0 again.
+///
+/// # Errors
+/// `EAGAIN` where too many are pending.
+pub(crate) fn send(thread: &Thread, signal: Signal) -> Result<(), Errno> {
+    let action = thread.process.actions.lock().get(signal.number);
+    let mut signals = thread.signals.lock();
+    if is_ignored(signal.number, &action) && !signals.blocked.contains(signal.number) {
+        return Ok(());
+    }
+    signals.add(signal)?;
+    thread.attention.store(signals.is_due(), Ordering::Release);
+    Ok(())
+}
+
+/// Delivers a signal that the running instruction has raised, at once: one that is blocked or ignored ends the process, since the
+/// program couldn't go on.
+pub(crate) fn force(thread: &Thread, frame: &mut UserFrame, signal: Signal) {
+    let action = thread.process.actions.lock().get(signal.number);
+    let blocked = thread.signals.lock().blocked.contains(signal.number);
+    if blocked || action.handler == SIG_DFL || action.handler == SIG_IGN {
+        end(thread, frame, signal);
+    }
+    handle(thread, frame, signal, action);
+}
+
+/// Does what is due about pending signals, on the way back to EL0: hardly ever anything.
+#[inline]
+pub(crate) fn if_due(thread: &Thread, frame: &mut UserFrame) {
+    if thread.attention.load(Ordering::Acquire) {
+        before_user(thread, frame);
+    }
+}
+
+#[cold]
+fn before_user(thread: &Thread, frame: &mut UserFrame) {
+    loop {
+        let next = {
+            let mut signals = thread.signals.lock();
+            let next = signals.take();
+            thread.attention.store(signals.is_due(), Ordering::Release);
+            next
+        };
+        let Some(signal) = next else { return };
+        let action = thread.process.actions.lock().get(signal.number);
+        if is_ignored(signal.number, &action) {
+            continue;
+        }
+        if action.handler == SIG_DFL {
+            end(thread, frame, signal);
+        }
+        handle(thread, frame, signal, action);
+    }
+}
+
+/// `rt_sigreturn`: takes the program back to where a handler interrupted it. A frame that makes no sense is a `SIGSEGV`.
+pub(crate) fn return_from_handler(thread: &Thread, frame: &mut UserFrame) {
+    if frame::restore(thread, frame).is_err() {
+        refuse_frame(thread, frame);
+    }
+    thread
+        .attention
+        .store(thread.signals.lock().is_due(), Ordering::Release);
+}
+
+/// Lets `frame` run the handler when EL0 is entered.
+fn handle(thread: &Thread, frame: &mut UserFrame, signal: Signal, action: SignalAction) {
+    if action.flags & u64::from(SA_RESETHAND) != 0 {
+        let reset = SignalAction {
+            handler: SIG_DFL,
+            ..action
+        };
+        // Only SIGKILL and SIGSTOP are refused, and they have no handler.
+        let _ = thread.process.actions.lock().set(signal.number, reset);
+    }
+    if frame::push(thread, frame, &signal, &action).is_err() {
+        return refuse_frame(thread, frame);
+    }
+    let mut signals = thread.signals.lock();
+    signals.blocked.0 |= action.mask;
+    if action.flags & u64::from(SA_NODEFER) == 0 {
+        signals.blocked = signals.blocked.with(signal.number);
+    }
+    thread.attention.store(signals.is_due(), Ordering::Release);
+}
+
+/// The stack pointer leads nowhere: `SIGSEGV`, by its handler on an alternate stack if there is one, and otherwise for good.
+fn refuse_frame(thread: &Thread, frame: &mut UserFrame) {
+    let signal = Signal::fault(number::SIGSEGV, linux_raw_sys::general::SI_KERNEL, frame.sp, 0);
+    let action = thread.process.actions.lock().get(signal.number);
+    let blocked = thread.signals.lock().blocked.contains(signal.number);
+    let handled = action.handler != SIG_DFL && action.handler != SIG_IGN && !blocked;
+    if !handled || frame::push(thread, frame, &signal, &action).is_err() {
+        end(thread, frame, signal);
+    }
+    let mut signals = thread.signals.lock();
+    signals.blocked.0 |= action.mask;
+    signals.blocked = signals.blocked.with(signal.number);
+}
+
+fn is_ignored(signal: u8, action: &SignalAction) -> bool {
+    action.handler == SIG_IGN || action.handler == SIG_DFL && default_of(signal) == Default::Nothing
+}
+
+/// Ends the process by `signal`, having told what there is to tell.
+fn end(thread: &Thread, frame: &UserFrame, signal: Signal) -> ! {
+    crash::report(thread, frame, &signal);
+    thread.process.end(ExitStatus::Signalled(signal.number));
+    scheduler::exit_current()
+}

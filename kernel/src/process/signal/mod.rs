@@ -1,0 +1,188 @@
+//! Signals: what is pending, what is blocked, what is done about them (`signal(7)`).
+
+mod deliver;
+pub(crate) mod frame;
+mod set;
+
+pub(crate) use deliver::{force, if_due, return_from_handler, send};
+pub(crate) use set::Set;
+
+use alloc::vec::Vec;
+
+use linux_raw_sys::general as linux;
+use mm::Errno;
+
+use super::abi::{SignalAction, SignalStack};
+
+/// The signals that the kernel itself raises.
+pub(crate) mod number {
+    use linux_raw_sys::general as linux;
+
+    /// Illegal instruction.
+    pub(crate) const SIGILL: u8 = linux::SIGILL as u8;
+    /// Breakpoint.
+    pub(crate) const SIGTRAP: u8 = linux::SIGTRAP as u8;
+    /// Memory that isn't behind its mapping, or not aligned.
+    pub(crate) const SIGBUS: u8 = linux::SIGBUS as u8;
+    /// Arithmetic.
+    pub(crate) const SIGFPE: u8 = linux::SIGFPE as u8;
+    /// Memory that isn't mapped, or not so.
+    pub(crate) const SIGSEGV: u8 = linux::SIGSEGV as u8;
+    /// Can't be caught.
+    pub(crate) const SIGKILL: u8 = linux::SIGKILL as u8;
+    /// Can't be caught either.
+    pub(crate) const SIGSTOP: u8 = linux::SIGSTOP as u8;
+}
+
+/// The highest signal.
+const LAST: u8 = 64;
+/// The first of the real-time signals, of which several can be pending.
+const FIRST_REAL_TIME: u8 = 32;
+/// How many signals may be pending for one thread (`RLIMIT_SIGPENDING` is for all of a user's; this bounds the memory).
+const MOST_PENDING: usize = 1024;
+
+/// One signal on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signal {
+    /// Which, 1..=64.
+    pub(crate) number: u8,
+    /// Why: `si_code`.
+    pub(crate) code: i32,
+    /// The address that faulted, or sender and user: what follows `si_code` in `siginfo`.
+    pub(crate) detail: u64,
+    /// The exception's syndrome for a fault; 0 else.
+    pub(crate) syndrome: u64,
+}
+
+impl Signal {
+    /// A fault at `address`.
+    pub(crate) fn fault(number: u8, code: u32, address: u64, syndrome: u64) -> Self {
+        Self {
+            number,
+            code: code as i32,
+            detail: address,
+            syndrome,
+        }
+    }
+
+    /// One that process `sender` sends, which runs as root; `code` is `SI_USER` or `SI_TKILL`.
+    pub(crate) fn sent(number: u8, code: i32, sender: u32) -> Self {
+        Self {
+            number,
+            code,
+            detail: sender.into(),
+            syndrome: 0,
+        }
+    }
+}
+
+/// What is done about a signal when the program says nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Default {
+    /// The process ends.
+    End,
+    /// Nothing. Stopping is nothing too: there is no one who could continue a stopped process.
+    Nothing,
+}
+
+fn default_of(signal: u8) -> Default {
+    match u32::from(signal) {
+        linux::SIGCHLD | linux::SIGCONT | linux::SIGURG | linux::SIGWINCH => Default::Nothing,
+        linux::SIGSTOP | linux::SIGTSTP | linux::SIGTTIN | linux::SIGTTOU => Default::Nothing,
+        _ => Default::End,
+    }
+}
+
+/// Checks a signal's number, as a program gives it.
+///
+/// # Errors
+/// `EINVAL` for one that there isn't.
+pub(crate) fn checked(number: i32) -> Result<u8, Errno> {
+    u8::try_from(number)
+        .ok()
+        .filter(|number| (1..=LAST).contains(number))
+        .ok_or(Errno::EINVAL)
+}
+
+/// What a process does about each signal.
+#[derive(Clone)]
+pub(crate) struct Actions([SignalAction; LAST as usize]);
+
+impl core::default::Default for Actions {
+    fn default() -> Self {
+        Self([SignalAction::default(); LAST as usize])
+    }
+}
+
+impl Actions {
+    /// The action for `signal`, 1..=64.
+    pub(crate) fn get(&self, signal: u8) -> SignalAction {
+        self.0[usize::from(signal) - 1]
+    }
+
+    /// Sets the action for `signal`, 1..=64.
+    ///
+    /// # Errors
+    /// `EINVAL` for `SIGKILL` and `SIGSTOP`.
+    pub(crate) fn set(&mut self, signal: u8, mut action: SignalAction) -> Result<(), Errno> {
+        if signal == number::SIGKILL || signal == number::SIGSTOP {
+            return Err(Errno::EINVAL);
+        }
+        action.mask = Set(action.mask).without_unblockable().0;
+        self.0[usize::from(signal) - 1] = action;
+        Ok(())
+    }
+}
+
+/// A thread's part in signals.
+#[derive(Default)]
+pub(crate) struct ThreadSignals {
+    /// What is blocked.
+    pub(crate) blocked: Set,
+    /// The alternate stack; all zero with `SS_DISABLE` for none.
+    pub(crate) stack: SignalStack,
+    /// What is pending, oldest first.
+    pending: Vec<Signal>,
+}
+
+impl ThreadSignals {
+    /// Adds a signal; one that is pending already stays as it is, but for real-time ones.
+    ///
+    /// # Errors
+    /// `EAGAIN` where too many are pending.
+    fn add(&mut self, signal: Signal) -> Result<(), Errno> {
+        if signal.number < FIRST_REAL_TIME && self.pending().contains(signal.number) {
+            return Ok(());
+        }
+        if self.pending.len() >= MOST_PENDING {
+            return Err(Errno::EAGAIN);
+        }
+        self.pending.push(signal);
+        Ok(())
+    }
+
+    /// What is pending, blocked or not.
+    pub(crate) fn pending(&self) -> Set {
+        self.pending
+            .iter()
+            .fold(Set::default(), |set, signal| set.with(signal.number))
+    }
+
+    /// Whether a signal is pending that isn't blocked.
+    pub(crate) fn is_due(&self) -> bool {
+        self.pending
+            .iter()
+            .any(|signal| !self.blocked.contains(signal.number))
+    }
+
+    /// Takes the next signal to be delivered: faults first, then the lowest number.
+    fn take(&mut self) -> Option<Signal> {
+        let due = self
+            .pending
+            .iter()
+            .enumerate()
+            .filter(|(_, signal)| !self.blocked.contains(signal.number));
+        let (index, _) = due.min_by_key(|(_, signal)| (signal.syndrome == 0, signal.number))?;
+        Some(self.pending.remove(index))
+    }
+}

@@ -1,0 +1,102 @@
+//! Calls on the address space: all the deciding is in `mm`.
+
+use linux_raw_sys::general::MAP_ANONYMOUS;
+use mm::{Backing, Errno, MapRequest, PAGE_SIZE};
+
+use super::{Answer, Call};
+use crate::memory::Machine;
+use crate::process::user;
+
+/// How many pages `mincore` is asked about under one hold of the address space's lock.
+const MINCORE_BATCH: usize = 512;
+
+pub(super) fn brk(call: &mut Call<'_>) -> Answer {
+    Ok(call.process().space.lock().brk(call.arg(0)))
+}
+
+pub(super) fn mmap(call: &mut Call<'_>) -> Answer {
+    let [addr, len, prot, flags, _, offset] = core::array::from_fn(|index| call.arg(index));
+    if !offset.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let backing = if flags & u64::from(MAP_ANONYMOUS) != 0 {
+        Backing::Anonymous
+    } else {
+        file_backing(call, offset)?
+    };
+    let address = call.process().space.lock().mmap(MapRequest {
+        addr,
+        len,
+        prot,
+        flags,
+        backing,
+    })?;
+    Ok(address.get())
+}
+
+/// The file that argument 4 names, as something to map.
+fn file_backing(call: &Call<'_>, offset: u64) -> Result<Backing<Machine>, Errno> {
+    let open = call.process().files.lock().get(call.int(4))?.clone();
+    if !open.is_readable() {
+        let is_path = open.flags() & linux_raw_sys::general::O_PATH != 0;
+        return Err(if is_path { Errno::EBADF } else { Errno::EACCES });
+    }
+    Ok(Backing::Object {
+        object: open.file.object()?,
+        offset,
+        writable: open.is_writable(),
+    })
+}
+
+pub(super) fn munmap(call: &mut Call<'_>) -> Answer {
+    call.process()
+        .space
+        .lock()
+        .munmap(call.arg(0), call.arg(1))
+        .map(|()| 0)
+}
+
+pub(super) fn mprotect(call: &mut Call<'_>) -> Answer {
+    call.process()
+        .space
+        .lock()
+        .mprotect(call.arg(0), call.arg(1), call.arg(2))
+        .map(|()| 0)
+}
+
+pub(super) fn mremap(call: &mut Call<'_>) -> Answer {
+    let [old, old_len, new_len, flags, new] = core::array::from_fn(|index| call.arg(index));
+    let address = call
+        .process()
+        .space
+        .lock()
+        .mremap(old, old_len, new_len, flags, new)?;
+    Ok(address.get())
+}
+
+pub(super) fn madvise(call: &mut Call<'_>) -> Answer {
+    call.process()
+        .space
+        .lock()
+        .madvise(call.arg(0), call.arg(1), call.arg(2))
+        .map(|()| 0)
+}
+
+pub(super) fn mincore(call: &mut Call<'_>) -> Answer {
+    let (addr, answer) = (call.arg(0), call.arg(2));
+    let pages = call.process().space.lock().mincore_pages(addr, call.arg(1))?;
+    user::check_range(answer, pages)?;
+    let mut batch = [0; MINCORE_BATCH];
+    let mut done = 0;
+    while done < pages {
+        let count = (pages - done).min(MINCORE_BATCH as u64);
+        let batch = &mut batch[..count as usize];
+        call.process()
+            .space
+            .lock()
+            .mincore(addr + done * PAGE_SIZE, batch)?;
+        user::copy_out(answer + done, batch)?;
+        done += count;
+    }
+    Ok(0)
+}

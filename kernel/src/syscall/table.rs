@@ -1,0 +1,103 @@
+//! Which number is which call.
+
+use linux_raw_sys::general as linux;
+
+use super::{
+    Handler, descriptor, identity, io, limit, memory, open, signal, status, system, task, terminal, time,
+    trace,
+};
+
+/// One more than the highest number that Linux 7.3 has.
+const COUNT: usize = 472;
+
+/// The call for each number; those that don't exist here say so.
+pub(super) static TABLE: [Handler; COUNT] = build();
+
+const fn build() -> [Handler; COUNT] {
+    let mut table = [trace::missing as Handler; COUNT];
+    let mut index = 0;
+    while index < CALLS.len() {
+        table[CALLS[index].0 as usize] = CALLS[index].1;
+        index += 1;
+    }
+    table
+}
+
+/// The calls that there are, by family.
+const CALLS: &[(u32, Handler)] = &[
+    // Memory.
+    (linux::__NR_brk, memory::brk),
+    (linux::__NR_mmap, memory::mmap),
+    (linux::__NR_munmap, memory::munmap),
+    (linux::__NR_mprotect, memory::mprotect),
+    (linux::__NR_mremap, memory::mremap),
+    (linux::__NR_madvise, memory::madvise),
+    (linux::__NR_mincore, memory::mincore),
+    // Reading and writing.
+    (linux::__NR_read, io::read),
+    (linux::__NR_write, io::write),
+    (linux::__NR_readv, io::readv),
+    (linux::__NR_writev, io::writev),
+    (linux::__NR_pread64, io::pread64),
+    (linux::__NR_pwrite64, io::pwrite64),
+    (linux::__NR_lseek, io::lseek),
+    (linux::__NR_getdents64, io::getdents64),
+    // Files by name.
+    (linux::__NR_openat, open::openat),
+    (linux::__NR_readlinkat, open::readlinkat),
+    (linux::__NR_faccessat, open::faccessat),
+    (linux::__NR_faccessat2, open::faccessat2),
+    (linux::__NR_getcwd, open::getcwd),
+    (linux::__NR_memfd_create, open::memfd_create),
+    (linux::__NR_newfstatat, status::newfstatat),
+    (linux::__NR_fstat, status::fstat),
+    (linux::__NR_statx, status::statx),
+    // Descriptors.
+    (linux::__NR_close, descriptor::close),
+    (linux::__NR_dup, descriptor::dup),
+    (linux::__NR_dup3, descriptor::dup3),
+    (linux::__NR_fcntl, descriptor::fcntl),
+    (linux::__NR_ftruncate, descriptor::ftruncate),
+    (linux::__NR_ioctl, terminal::ioctl),
+    // Processes and threads.
+    (linux::__NR_exit, task::exit),
+    (linux::__NR_exit_group, task::exit_group),
+    (linux::__NR_set_tid_address, task::set_tid_address),
+    (linux::__NR_set_robust_list, task::set_robust_list),
+    (linux::__NR_sched_yield, task::sched_yield),
+    (linux::__NR_sched_getaffinity, task::sched_getaffinity),
+    (linux::__NR_prctl, task::prctl),
+    (linux::__NR_getpid, identity::getpid),
+    (linux::__NR_getppid, identity::getppid),
+    (linux::__NR_gettid, identity::gettid),
+    (linux::__NR_getuid, identity::root),
+    (linux::__NR_geteuid, identity::root),
+    (linux::__NR_getgid, identity::root),
+    (linux::__NR_getegid, identity::root),
+    (linux::__NR_umask, identity::umask),
+    // Limits and use.
+    (linux::__NR_prlimit64, limit::prlimit64),
+    (linux::__NR_getrlimit, limit::getrlimit),
+    (linux::__NR_setrlimit, limit::setrlimit),
+    (linux::__NR_getrusage, limit::getrusage),
+    (linux::__NR_times, limit::times),
+    // Time.
+    (linux::__NR_clock_gettime, time::clock_gettime),
+    (linux::__NR_clock_getres, time::clock_getres),
+    (linux::__NR_gettimeofday, time::gettimeofday),
+    (linux::__NR_nanosleep, time::nanosleep),
+    (linux::__NR_clock_nanosleep, time::clock_nanosleep),
+    // Signals.
+    (linux::__NR_rt_sigaction, signal::rt_sigaction),
+    (linux::__NR_rt_sigprocmask, signal::rt_sigprocmask),
+    (linux::__NR_rt_sigpending, signal::rt_sigpending),
+    (linux::__NR_rt_sigreturn, signal::rt_sigreturn),
+    (linux::__NR_sigaltstack, signal::sigaltstack),
+    (linux::__NR_kill, signal::kill),
+    (linux::__NR_tkill, signal::tkill),
+    (linux::__NR_tgkill, signal::tgkill),
+    // The system.
+    (linux::__NR_uname, system::uname),
+    (linux::__NR_sysinfo, system::sysinfo),
+    (linux::__NR_getrandom, system::getrandom),
+];
