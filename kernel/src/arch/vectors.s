@@ -158,7 +158,12 @@ kernel_synchronous:
     save_kernel
     mrs     x1, esr_el1
     mrs     x2, far_el1
-    bl      arch_kernel_exception
+    // A push that faults leaves the stack pointer where it was: too little of the stack is left for a handler then.
+    eor     x3, x0, x2
+    lsr     x3, x3, #(STACK_BIT + 1)
+    cbnz    x3, 1f                      // not this stack's slot
+    tbz     x2, #STACK_BIT, kernel_stack_exhausted
+1:  bl      arch_kernel_exception
     // Falls through.
 
 return_to_kernel:
@@ -207,6 +212,12 @@ kernel_stack_overflow:
     str     x9, [sp, #248]
     mrs     x1, esr_el1
     mrs     x2, far_el1
+    bl      arch_stack_overflow
+
+// The same, but there was room for the frame, at x0.
+kernel_stack_exhausted:
+    ldr     x3, =__emergency_stack_top
+    mov     sp, x3
     bl      arch_stack_overflow
 
 // fn enter_user(frame: &UserFrame) -> !
