@@ -149,24 +149,23 @@ crate::ktest! {
     /// All memory can be taken, frame by frame, without a panic, and comes back.
     fn memory_runs_out_and_comes_back() {
         let before = free_frames();
-        // The frames are kept in a list that runs through themselves, since the heap could not hold so many addresses.
-        let mut list = None;
+        // The frames taken are a list that runs through their words: the heap could not hold so many addresses, and their
+        // memory is better left alone.
+        let mut last = PhysAddr::new(0);
         let mut taken = 0;
         while let Some(frame) = take() {
             let frame = frame.into_raw();
-            // SAFETY: the frame was just taken, and the linear map shows it.
-            unsafe { address_of(frame).cast::<Option<PhysAddr>>().write(list) };
-            list = Some(frame);
+            word(frame).store((last.get() >> PAGE_SHIFT) as u32, Relaxed);
+            last = frame;
             taken += 1;
         }
         assert_eq!(taken, before - RESERVE);
         assert!(take_block().is_none());
-        while let Some(frame) = list {
-            // SAFETY: each frame in the list was taken and written above, and is given back once.
-            unsafe {
-                list = address_of(frame).cast::<Option<PhysAddr>>().read();
-                give(Frame::from_raw(frame));
-            }
+        while last != PhysAddr::new(0) {
+            let next = PhysAddr::new(u64::from(word(last).load(Relaxed)) << PAGE_SHIFT);
+            // SAFETY: each frame in the list was taken above, is mapped nowhere, and is given back once.
+            give(unsafe { Frame::from_raw(last) });
+            last = next;
         }
         assert_eq!(free_frames(), before);
     }
