@@ -17,6 +17,7 @@ pub mod fake;
 mod fault;
 pub mod machine;
 mod object;
+mod page;
 mod remap;
 mod space;
 pub mod table;

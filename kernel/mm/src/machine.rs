@@ -144,6 +144,10 @@ pub unsafe trait Pages {
     /// If that goes past the end of the page.
     unsafe fn write_shared(&self, page: PhysAddr, offset: usize, bytes: &[u8]);
 
+    /// Makes instruction fetches see what was written to the page of data at `page` (page-aligned, in RAM), before it is
+    /// mapped executable (Arm ARM, B2.7.4.4).
+    fn sync_code(&self, page: PhysAddr);
+
     /// Moves `count` descriptors (0..=512) from `from` to `to`, from the last to the first: the runs may overlap if `to`
     /// lies above `from`. On a board this is an unrolled run of paired loads and stores, because it is what a move of
     /// memory by entries costs: 2 instructions a page are the aim.

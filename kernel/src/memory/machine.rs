@@ -9,7 +9,7 @@ use mm::{PAGE_SIZE, PhysAddr};
 
 use super::frames;
 use super::linear::address_of;
-use crate::arch::{cpu, pages, tlb};
+use crate::arch::{cache, cpu, pages, tlb};
 
 /// This machine. There is one, so the value holds nothing.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +79,10 @@ unsafe impl Pages for Machine {
         let to = checked(page, offset, bytes.len());
         // SAFETY: the bytes lie in a page of data, by the caller's promise, which `bytes`, the kernel's, is no part of.
         unsafe { pages::copy_bytes(to, bytes.as_ptr(), bytes.len()) };
+    }
+
+    fn sync_code(&self, page: PhysAddr) {
+        cache::sync_instructions(checked(page, 0, PAGE_SIZE as usize), PAGE_SIZE as usize);
     }
 
     unsafe fn move_descriptors(&self, from: NonNull<u64>, to: NonNull<u64>, count: usize) {

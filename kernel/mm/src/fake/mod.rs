@@ -304,6 +304,10 @@ unsafe impl Pages for FakeMachine {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) }
     }
 
+    fn sync_code(&self, page: PhysAddr) {
+        self.bytes(page, 0, PAGE);
+    }
+
     unsafe fn move_descriptors(&self, from: NonNull<u64>, to: NonNull<u64>, count: usize) {
         assert!(count <= ENTRIES);
         let (first, second) = (from.as_ptr().addr(), to.as_ptr().addr());

@@ -1,6 +1,11 @@
-//! `mremap`: the request, what it comes to, and the doing.
+//! `mremap`: the [request](request), what it comes to ([plan]), and the doing ([commit]).
+//!
+//! A plan is made by reading alone, in Linux's order of checks. What it needs is then set aside, the only step that can run
+//! out of memory; and nothing fails after that.
 #![deny(unsafe_code)]
 
+mod commit;
+mod plan;
 mod request;
 
-pub(crate) use request::Request;
+pub(crate) use request::{Request, untagged};

@@ -137,7 +137,7 @@ mod tests {
         assert!(refused(OLD, P, P, MAYMOVE | FIXED, NEW + 1));
         assert!(refused(OLD, P, P, MAYMOVE | DONTUNMAP, NEW + 1), "a hint too");
         assert!(refused(OLD, P, P, MAYMOVE | FIXED, TASK_SIZE));
-        assert!(refused(OLD, P, P, MAYMOVE | FIXED, u64::MAX & !(P - 1)));
+        assert!(refused(OLD, P, P, MAYMOVE | FIXED, !(P - 1)));
         assert!(!refused(OLD, P, P, MAYMOVE | FIXED, TASK_SIZE - P));
     }
 

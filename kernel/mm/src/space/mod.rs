@@ -4,13 +4,33 @@
 //! answers. The caller holds the address space's lock throughout, and copies nothing from or to the program under it.
 #![deny(unsafe_code)]
 
+mod advise;
+mod heap;
 mod limits;
+mod map;
+mod objects;
+mod pages;
+mod place;
+mod protect;
+mod report;
+mod resident;
+#[cfg(test)]
+mod tests;
+mod unmap;
+mod view;
 
 use crate::fault::{Access, FaultError};
 use crate::machine::{Asid, Machine};
 use crate::object::Object;
 use crate::remap::Request;
-use crate::{Errno, PAGE_SIZE, PageRange, PhysAddr, VirtAddr};
+use crate::table::{Counters, OutOfMemory, PageTables};
+use crate::vma::{Identity, VmaTree};
+use crate::{Errno, PAGE_SIZE, PageRange, PhysAddr, VirtAddr, page};
+use objects::Objects;
+pub(crate) use objects::object_page;
+pub(crate) use place::{Placement, STACK_GUARD_GAP, Wish};
+pub(crate) use view::{Freed, View, is_whole};
+
 pub use limits::{DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, RLIM_INFINITY};
 
 /// What a new mapping shows.
@@ -89,10 +109,19 @@ pub struct Usage {
 
 /// A program's address space: its mappings, and the page tables that make them so.
 pub struct AddressSpace<M: Machine> {
-    machine: M,
+    pub(crate) machine: M,
+    pub(crate) tables: PageTables<M>,
+    /// A page full of zeros that nobody may write to: what is read before it is written. Address spaces that came of one another
+    /// by fork share it; its references are counted by address spaces, not by entries.
+    pub(crate) zero_page: PhysAddr,
+    pub(crate) tree: VmaTree,
+    pub(crate) objects: Objects<M>,
     limits: Limits,
     layout: Layout,
-    usage: Usage,
+    /// Where the heap ends, once `brk` has set it.
+    heap_end: u64,
+    /// The number that the next identity of anonymous memory gets.
+    next_identity: u64,
 }
 
 impl<M: Machine> AddressSpace<M> {
@@ -101,23 +130,36 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// `ENOMEM` where there is no frame for the top table.
     pub fn new(machine: M, asid: Asid, limits: Limits, layout: Layout) -> Result<Self, Errno> {
-        let _ = asid;
+        let mut zero = machine.take_frame().ok_or(Errno::ENOMEM)?;
+        machine.clear(&mut zero);
+        let tables = match PageTables::new(machine.clone(), asid) {
+            Ok(tables) => tables,
+            Err(OutOfMemory) => {
+                machine.give_frame(zero);
+                return Err(Errno::ENOMEM);
+            }
+        };
         Ok(Self {
+            zero_page: page::adopt(&machine, zero),
             machine,
+            tables,
+            tree: VmaTree::new(),
+            objects: Objects::new(),
             limits,
             layout,
-            usage: Usage::default(),
+            heap_end: 0,
+            next_identity: 1,
         })
     }
 
     /// The top table, for `TTBR0_EL1`.
     pub fn root(&self) -> PhysAddr {
-        PhysAddr::new(0)
+        self.tables.root()
     }
 
     /// The address space identifier that the tables' entries are cached under.
     pub fn asid(&self) -> Asid {
-        Asid(0)
+        self.tables.asid()
     }
 
     /// The machine that the address space takes its memory from.
@@ -142,7 +184,12 @@ impl<M: Machine> AddressSpace<M> {
 
     /// How much of everything there is.
     pub fn usage(&self) -> Usage {
-        self.usage
+        self.count_usage()
+    }
+
+    /// What the page tables had to do since they were made, and in the last call alone.
+    pub fn counters(&self) -> (Counters, Counters) {
+        (self.tables.counters(), self.tables.last_call())
     }
 
     /// `mmap(2)`: makes a mapping and answers its address.
@@ -150,8 +197,8 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// Linux's, see [`MapRequest`].
     pub fn mmap(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
-        let _ = request;
-        Err(Errno::ENOSYS)
+        self.tables.begin_call();
+        self.map_request(request)
     }
 
     /// Maps all of `object` as Linux maps the vdso: private, never grown, split nor made writable by a program. A zero
@@ -160,8 +207,8 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// `ENOMEM`.
     pub fn map_special(&mut self, addr: u64, object: Object<M>, prot: u64) -> Result<VirtAddr, Errno> {
-        let _ = (addr, object, prot);
-        Err(Errno::ENOSYS)
+        self.tables.begin_call();
+        self.map_special_object(addr, &object, prot)
     }
 
     /// Maps the first stack of a program: `len` bytes that end at `top`, readable and writable, growing downwards at a
@@ -170,8 +217,8 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// `ENOMEM` where the range is not free or there is no memory.
     pub fn map_stack(&mut self, top: u64, len: u64) -> Result<(), Errno> {
-        let _ = (top, len);
-        Err(Errno::ENOSYS)
+        self.tables.begin_call();
+        self.map_first_stack(top, len)
     }
 
     /// `munmap(2)`: removes whatever is mapped in the range.
@@ -180,8 +227,8 @@ impl<M: Machine> AddressSpace<M> {
     /// `EINVAL` for a range that is empty, not page-aligned or not below the end; `ENOMEM` where a mapping would be
     /// split and there are [`Limits::max_map_count`] already, or no memory is left.
     pub fn munmap(&mut self, addr: u64, len: u64) -> Result<(), Errno> {
-        let _ = (addr, len);
-        Err(Errno::ENOSYS)
+        self.tables.begin_call();
+        self.unmap_request(addr, len)
     }
 
     /// `mprotect(2)`.
@@ -189,8 +236,8 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// Linux's.
     pub fn mprotect(&mut self, addr: u64, len: u64, prot: u64) -> Result<(), Errno> {
-        let _ = (addr, len, prot);
-        Err(Errno::ENOSYS)
+        self.tables.begin_call();
+        self.protect(addr, len, prot)
     }
 
     /// `mremap(2)`: resizes, moves or duplicates mappings and answers the new address.
@@ -205,12 +252,8 @@ impl<M: Machine> AddressSpace<M> {
         flags: u64,
         new: u64,
     ) -> Result<VirtAddr, Errno> {
-        let request = Request::decode(old, old_len, new_len, flags, new)?;
-        if request.only_moves() {
-            Err(Errno::ENOSYS)
-        } else {
-            Err(Errno::ENOMEM)
-        }
+        self.tables.begin_call();
+        self.remap(Request::decode(old, old_len, new_len, flags, new)?)
     }
 
     /// `madvise(2)`.
@@ -218,8 +261,8 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// Linux's; `EINVAL` for advice that this kernel does not know.
     pub fn madvise(&mut self, addr: u64, len: u64, advice: u64) -> Result<(), Errno> {
-        let _ = (addr, len, advice);
-        Err(Errno::ENOSYS)
+        self.tables.begin_call();
+        self.advise(addr, len, advice)
     }
 
     /// The checks of `mincore(2)` on its range; answers the number of pages, each of which is a byte of the answer.
@@ -227,24 +270,23 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// `EINVAL` for an address that is not page-aligned, `ENOMEM` for a range beyond the end.
     pub fn mincore_pages(&self, addr: u64, len: u64) -> Result<u64, Errno> {
-        let _ = (addr, len);
-        Err(Errno::ENOSYS)
+        self.resident_pages(addr, len)
     }
 
     /// Residency of the pages from `addr`, one byte each, 1 for a resident page: a stretch of the answer of `mincore(2)`.
-    /// The caller copies it to the program without the lock, and asks for the next stretch.
+    /// Answers how many pages that are: all of `answer`, or as far as the mapping at `addr` goes. The caller copies them to
+    /// the program without the lock, and asks for the next stretch.
     ///
     /// # Errors
-    /// `ENOMEM` where a page is not mapped.
-    pub fn mincore(&self, addr: u64, answer: &mut [u8]) -> Result<(), Errno> {
-        let _ = (addr, answer);
-        Err(Errno::ENOSYS)
+    /// `ENOMEM` where nothing is mapped at `addr`.
+    pub fn mincore(&self, addr: u64, answer: &mut [u8]) -> Result<usize, Errno> {
+        self.residency(addr, answer)
     }
 
     /// `brk(2)`: sets the end of the heap and answers it; the old end where `end` cannot be had.
     pub fn brk(&mut self, end: u64) -> u64 {
-        let _ = end;
-        0
+        self.tables.begin_call();
+        self.set_heap_end(end)
     }
 
     /// Makes good an access that the tables do not allow: brings in the page, copies it, or says which signal is due.
@@ -252,14 +294,15 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// See [`FaultError`].
     pub fn fault(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
-        let _ = (addr, access);
-        Err(FaultError::MapError)
+        self.tables.begin_call();
+        self.resolve(addr, access)
     }
 
     /// Forgets the pages of `object` that lie past its end, after [`Object::set_len`] made it shorter. Each address
     /// space that may map the object is told.
     pub fn object_shrunk(&mut self, object: &Object<M>) {
-        let _ = object;
+        self.tables.begin_call();
+        self.cut_object(object);
     }
 
     /// The mappings, lowest first.
@@ -269,8 +312,33 @@ impl<M: Machine> AddressSpace<M> {
 
     /// The mappings that end after `addr`, lowest first, so that a long list can be read piece by piece.
     pub fn mappings_from(&self, addr: u64) -> impl Iterator<Item = Mapping<'_>> {
-        let _ = addr;
-        core::iter::empty()
+        self.list_from(addr)
+    }
+}
+
+impl<M: Machine> AddressSpace<M> {
+    /// An identity that no memory of this address space has yet.
+    pub(crate) fn new_identity(&mut self) -> Identity {
+        let identity = Identity::new(self.next_identity);
+        self.next_identity += 1;
+        identity
+    }
+
+    /// What a plan may look at.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            tree: &self.tree,
+            limits: &self.limits,
+            layout: &self.layout,
+        }
+    }
+}
+
+impl<M: Machine> Drop for AddressSpace<M> {
+    /// Gives every page back. The tables must be in no core's `TTBR0_EL1` any more.
+    fn drop(&mut self) {
+        self.clear_pages(report::everything());
+        page::release(&self.machine, self.zero_page);
     }
 }
 

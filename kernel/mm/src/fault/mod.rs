@@ -1,4 +1,7 @@
-//! What a page fault does: the kinds of access, and how one can fail.
+//! What a page fault does.
+
+mod grow;
+mod resolve;
 
 /// What the program wanted to do at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

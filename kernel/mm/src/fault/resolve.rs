@@ -1,0 +1,228 @@
+//! Making an access good: zeros on demand, pages of objects, copy-on-write.
+
+use super::{Access, FaultError};
+use crate::machine::{Frame, Machine};
+use crate::object::{NoPage, Page};
+use crate::remap::untagged;
+use crate::space::{AddressSpace, object_page};
+use crate::table::{Attributes, Entry, Leaf, OutOfMemory, Rights};
+use crate::vma::{Backing, Faulted, Prot, Vma, merge};
+use crate::{PAGE_SIZE, PhysAddr, TASK_SIZE, VirtAddr, page};
+
+impl<M: Machine> AddressSpace<M> {
+    pub(crate) fn resolve(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
+        let addr = VirtAddr::new(untagged(addr));
+        if addr.get() >= TASK_SIZE {
+            return Err(FaultError::MapError);
+        }
+        let vma = match self.tree.find(addr) {
+            Some(vma) => vma,
+            None => self.grow_stack(addr)?,
+        };
+        if !allows(vma.prot, access) {
+            return Err(FaultError::AccessError);
+        }
+        let addr = addr.align_down(PAGE_SIZE);
+        let write = access == Access::Write;
+        match self.tables.slot(addr).entry() {
+            Entry::Leaf(leaf) if write && is_shared_copy(leaf) => {
+                self.break_copy_on_write(&vma, addr, leaf)?
+            }
+            Entry::Leaf(_) => self.touch(&vma, addr, write),
+            Entry::Guard => return Err(FaultError::AccessError),
+            Entry::Absent | Entry::Table(_) => self.bring_in(&vma, addr, write)?,
+        }
+        Ok(())
+    }
+
+    /// Maps a page where there is none.
+    fn bring_in(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
+        match vma.backing {
+            Backing::Anonymous if write => {
+                let frame = self.zeroed_frame()?;
+                self.map_own(vma, addr, frame)
+            }
+            Backing::Anonymous => {
+                let attributes = read_only(vma) | Attributes::ZERO_PAGE;
+                let leaf = Leaf {
+                    address: self.zero_page,
+                    attributes,
+                };
+                Ok(self.tables.slot(addr).fill(leaf)?)
+            }
+            Backing::Shared { .. } => {
+                let page = match self.page_of_object(vma, addr)? {
+                    Page::Shared(page) => page,
+                    Page::Copy(frame) => page::adopt(&self.machine, frame),
+                };
+                self.map_page(vma, addr, page, Attributes::user(rights(vma)))
+            }
+            Backing::Private { .. } | Backing::Special { .. } => self.bring_in_private(vma, addr, write),
+        }
+    }
+
+    /// The page of an object where the mapping copies before it writes.
+    fn bring_in_private(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
+        match (self.page_of_object(vma, addr)?, write) {
+            (Page::Copy(frame), true) => self.map_own(vma, addr, frame),
+            (Page::Shared(page), true) => {
+                let copy = self.copy_of(page);
+                page::release(&self.machine, page);
+                self.map_own(vma, addr, copy?)
+            }
+            (found, false) => {
+                // A copy that is the mapping's alone is still marked: the first write must be seen, because it gives the mapping
+                // its identity.
+                let page = match found {
+                    Page::Shared(page) => page,
+                    Page::Copy(frame) => page::adopt(&self.machine, frame),
+                };
+                self.map_page(vma, addr, page, read_only(vma) | Attributes::COPY_ON_WRITE)
+            }
+        }
+    }
+
+    /// Maps a frame that is to be the mapping's own, where nothing is mapped.
+    fn map_own(&mut self, vma: &Vma, addr: VirtAddr, frame: Frame) -> Result<(), FaultError> {
+        let page = page::adopt(&self.machine, frame);
+        self.map_page(vma, addr, page, Attributes::user(rights(vma)))?;
+        self.give_identity(vma);
+        Ok(())
+    }
+
+    /// Maps a page with the reference that the caller has to it; that is given up where there is no memory for a table.
+    fn map_page(
+        &mut self,
+        vma: &Vma,
+        addr: VirtAddr,
+        page: PhysAddr,
+        attributes: Attributes,
+    ) -> Result<(), FaultError> {
+        self.sync_code(vma, page);
+        let result = self.tables.slot(addr).fill(Leaf {
+            address: page,
+            attributes,
+        });
+        if result.is_err() {
+            page::release(&self.machine, page);
+        }
+        Ok(result?)
+    }
+
+    /// A write to the zero page, or to a page that may have other users: gets a page of its own, unless it is alone already.
+    fn break_copy_on_write(&mut self, vma: &Vma, addr: VirtAddr, leaf: Leaf) -> Result<(), FaultError> {
+        if leaf.attributes.contains(Attributes::ZERO_PAGE) {
+            let frame = self.zeroed_frame()?;
+            self.replace_by_own(vma, addr, frame);
+        } else if page::is_sole(&self.machine, leaf.address) {
+            let rights = rights(vma);
+            self.tables.slot(addr).set_attributes(|attributes| {
+                (attributes - Attributes::COPY_ON_WRITE)
+                    .with_rights(rights)
+                    .touched(true)
+            });
+        } else {
+            let copy = self.copy_of(leaf.address)?;
+            self.replace_by_own(vma, addr, copy);
+            page::release(&self.machine, leaf.address);
+        }
+        self.give_identity(vma);
+        Ok(())
+    }
+
+    fn replace_by_own(&mut self, vma: &Vma, addr: VirtAddr, frame: Frame) {
+        let page = page::adopt(&self.machine, frame);
+        self.sync_code(vma, page);
+        let leaf = Leaf {
+            address: page,
+            attributes: Attributes::user(rights(vma)),
+        };
+        self.tables.slot(addr).replace(leaf);
+    }
+
+    /// An access that the entry in the tables allows, or would if the hardware kept access and dirty state; or that lost a race.
+    fn touch(&mut self, vma: &Vma, addr: VirtAddr, write: bool) {
+        let rights = rights(vma);
+        self.tables
+            .slot(addr)
+            .set_attributes(|attributes| attributes.with_rights(rights).touched(write));
+    }
+
+    /// Gives a mapping its identity with its first own page.
+    pub(super) fn give_identity(&mut self, vma: &Vma) {
+        if vma.anon.is_some() {
+            return;
+        }
+        let (prev, _) = self.tree.around(vma.start());
+        let next = self.tree.find_or_next(vma.end());
+        let adopted = merge::adopted_identity(prev.as_ref(), vma, next.as_ref());
+        let identity = adopted.unwrap_or_else(|| self.new_identity());
+        self.tree.update(vma.start(), |vma| {
+            vma.anon = Some(Faulted {
+                identity,
+                home: vma.start(),
+            })
+        });
+    }
+
+    fn page_of_object(&self, vma: &Vma, addr: VirtAddr) -> Result<Page, FaultError> {
+        let object = vma
+            .backing
+            .object()
+            .and_then(|id| self.objects.get(id))
+            .ok_or(FaultError::Bus)?;
+        object.page(object_page(vma, addr)).map_err(|error| match error {
+            NoPage::BeyondEnd => FaultError::Bus,
+            NoPage::NoFrame => FaultError::OutOfMemory,
+        })
+    }
+
+    fn zeroed_frame(&self) -> Result<Frame, FaultError> {
+        let mut frame = self.machine.take_frame().ok_or(FaultError::OutOfMemory)?;
+        self.machine.clear(&mut frame);
+        Ok(frame)
+    }
+
+    fn copy_of(&self, page: PhysAddr) -> Result<Frame, FaultError> {
+        let mut frame = self.machine.take_frame().ok_or(FaultError::OutOfMemory)?;
+        self.machine.copy(page, &mut frame);
+        Ok(frame)
+    }
+
+    /// What was just written to a page as data is to be executed.
+    fn sync_code(&self, vma: &Vma, page: PhysAddr) {
+        if vma.prot.contains(Prot::EXEC) {
+            self.machine.sync_code(page);
+        }
+    }
+}
+
+impl From<OutOfMemory> for FaultError {
+    fn from(_: OutOfMemory) -> Self {
+        FaultError::OutOfMemory
+    }
+}
+
+/// Whether the protection allows the access. Whatever may be written or executed may be read as well (arm64 without FEAT_PAN3).
+fn allows(prot: Prot, access: Access) -> bool {
+    match access {
+        Access::Read => !prot.is_empty(),
+        Access::Write => prot.contains(Prot::WRITE),
+        Access::Execute => prot.contains(Prot::EXEC),
+    }
+}
+
+/// What the tables allow of a mapping: the bits are the same.
+pub(crate) fn rights(vma: &Vma) -> Rights {
+    Rights::from_bits_truncate(vma.prot.bits())
+}
+
+/// A page of the mapping that must not be written to yet.
+fn read_only(vma: &Vma) -> Attributes {
+    Attributes::user(rights(vma) - Rights::WRITE)
+}
+
+fn is_shared_copy(leaf: Leaf) -> bool {
+    leaf.attributes
+        .intersects(Attributes::ZERO_PAGE | Attributes::COPY_ON_WRITE)
+}

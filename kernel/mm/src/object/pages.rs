@@ -1,0 +1,163 @@
+//! The pages of a shared memory object, by page number: a radix tree of frames, so that a hole costs nothing, and that
+//! to run out of memory is an answer and no end.
+
+use crate::machine::{Frame, Machine};
+use crate::page;
+use crate::{PAGE_SIZE, PhysAddr};
+
+/// log2 of the children of a node: a frame of 64-bit words.
+const FAN_OUT_BITS: u32 = 9;
+const FAN_OUT: usize = 1 << FAN_OUT_BITS;
+
+/// A sparse array of pages. Holds a reference to each of them.
+///
+/// Nodes are frames of words: zero, or the address of a child, which is a node or, at the lowest level, a page.
+/// Whoever drops it must have called [`PageMap::truncate`] with zero.
+pub(super) struct PageMap {
+    root: Option<PhysAddr>,
+    /// Levels of nodes; the root covers `FAN_OUT` to this power pages.
+    height: u32,
+}
+
+/// There is no frame left for a page, or for a node on the way to it.
+#[derive(Debug)]
+pub(super) struct NoFrame;
+
+impl PageMap {
+    pub(super) const fn new() -> Self {
+        Self {
+            root: None,
+            height: 0,
+        }
+    }
+
+    /// The page at `index`, if there is one.
+    pub(super) fn get(&self, machine: &impl Machine, index: u64) -> Option<PhysAddr> {
+        if !self.reaches(index) {
+            return None;
+        }
+        let mut node = self.root?;
+        for level in (0..self.height).rev() {
+            node = child(machine, node, slot(index, level))?;
+        }
+        Some(node)
+    }
+
+    /// The page at `index`; where there is none, a new one full of zeros.
+    pub(super) fn get_or_add(&mut self, machine: &impl Machine, index: u64) -> Result<PhysAddr, NoFrame> {
+        self.grow_to(machine, index)?;
+        let mut node = self.root.ok_or(NoFrame)?;
+        for level in (0..self.height).rev() {
+            let slot = slot(index, level);
+            node = match child(machine, node, slot) {
+                Some(child) => child,
+                None => {
+                    let new = zeroed(machine)?;
+                    let new = if level == 0 {
+                        page::adopt(machine, new)
+                    } else {
+                        new.into_raw()
+                    };
+                    set_child(machine, node, slot, Some(new));
+                    new
+                }
+            };
+        }
+        Ok(node)
+    }
+
+    /// Gives up every page from `first` on, and the nodes that held nothing else.
+    pub(super) fn truncate(&mut self, machine: &impl Machine, first: u64) {
+        let Some(root) = self.root else { return };
+        if !self.reaches(first) {
+            return;
+        }
+        if cut(machine, root, self.height - 1, first) {
+            self.root = None;
+            self.height = 0;
+        }
+    }
+
+    fn reaches(&self, index: u64) -> bool {
+        index.checked_shr(self.height * FAN_OUT_BITS).unwrap_or(0) == 0
+    }
+
+    /// Puts nodes on top until the root reaches `index`.
+    fn grow_to(&mut self, machine: &impl Machine, index: u64) -> Result<(), NoFrame> {
+        while self.root.is_none() || !self.reaches(index) {
+            let top = zeroed(machine)?.into_raw();
+            match self.root {
+                Some(old) => {
+                    set_child(machine, top, 0, Some(old));
+                    self.height += 1;
+                }
+                // An empty map starts out as high as it has to be.
+                None => {
+                    self.height = 1;
+                    while !self.reaches(index) {
+                        self.height += 1;
+                    }
+                }
+            }
+            self.root = Some(top);
+        }
+        Ok(())
+    }
+}
+
+/// Gives up the pages from `first` on, counted from the node's own first page; answers whether the node was given back
+/// because nothing is left in it.
+fn cut(machine: &impl Machine, node: PhysAddr, level: u32, first: u64) -> bool {
+    let border = slot(first, level);
+    for index in border..FAN_OUT {
+        let Some(child) = child(machine, node, index) else {
+            continue;
+        };
+        let first_in_child = if index == border {
+            first & ((1 << (level * FAN_OUT_BITS)) - 1)
+        } else {
+            0
+        };
+        let gone = if level == 0 {
+            page::release(machine, child);
+            true
+        } else {
+            cut(machine, child, level - 1, first_in_child)
+        };
+        if gone {
+            set_child(machine, node, index, None);
+        }
+    }
+    let empty = first == 0 || (0..border).all(|index| child(machine, node, index).is_none());
+    let empty = empty && child(machine, node, border).is_none();
+    if empty {
+        // SAFETY: the node came from `Frame::into_raw`, and its only mention, the root or its parent's slot, is cleared by
+        // the caller.
+        machine.give_frame(unsafe { Frame::from_raw(node) });
+    }
+    empty
+}
+
+fn slot(index: u64, level: u32) -> usize {
+    (index >> (level * FAN_OUT_BITS)) as usize & (FAN_OUT - 1)
+}
+
+fn zeroed(machine: &impl Machine) -> Result<Frame, NoFrame> {
+    let mut frame = machine.take_frame().ok_or(NoFrame)?;
+    machine.clear(&mut frame);
+    Ok(frame)
+}
+
+fn child(machine: &impl Machine, node: PhysAddr, slot: usize) -> Option<PhysAddr> {
+    // SAFETY: `node` is a frame that this map took and still owns, `slot` is below FAN_OUT, so the word lies within it; nobody
+    // else knows the frame, and the object's lock is held.
+    let word = unsafe { machine.pointer(node).cast::<u64>().add(slot).read() };
+    (word != 0).then(|| PhysAddr::new(word & !(PAGE_SIZE - 1)))
+}
+
+fn set_child(machine: &impl Machine, node: PhysAddr, slot: usize, child: Option<PhysAddr>) {
+    // The lowest bit tells a child at physical address zero from none.
+    let word = child.map_or(0, |child| child.get() | 1);
+    // SAFETY: as in `child`.
+    unsafe { machine.pointer(node).cast::<u64>().add(slot).write(word) };
+}

@@ -1,0 +1,34 @@
+//! References to a page of data, counted in the word of its frame.
+//!
+//! Each entry of a table that maps the page holds one, and so does the object that it belongs to. Who gives up the last
+//! one gives the frame back; whoever gives up a mapping has flushed it from the TLB before.
+
+use crate::PhysAddr;
+use crate::machine::{Frame, Machine};
+use core::sync::atomic::Ordering;
+
+/// Makes a frame a page of data with one reference, which is the caller's.
+pub(crate) fn adopt(machine: &impl Machine, frame: Frame) -> PhysAddr {
+    machine.word(frame.address()).store(1, Ordering::Relaxed);
+    frame.into_raw()
+}
+
+/// Takes one more reference to a page that the caller knows to have one.
+pub(crate) fn share(machine: &impl Machine, page: PhysAddr) {
+    machine.word(page).fetch_add(1, Ordering::Relaxed);
+}
+
+/// Whether the caller's reference is the only one.
+pub(crate) fn is_sole(machine: &impl Machine, page: PhysAddr) -> bool {
+    // Acquire: what others did with the page before they gave up their references has happened.
+    machine.word(page).load(Ordering::Acquire) == 1
+}
+
+/// Gives up the caller's reference, and the frame with the last one.
+pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
+    if machine.word(page).fetch_sub(1, Ordering::AcqRel) == 1 {
+        // SAFETY: no reference is left, so nothing maps the page and no object holds it; the TLB was flushed before the last
+        // mapping's reference was given up.
+        machine.give_frame(unsafe { Frame::from_raw(page) });
+    }
+}

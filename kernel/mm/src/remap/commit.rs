@@ -1,0 +1,147 @@
+//! `mremap` as a whole: decode, plan, reserve, commit.
+
+use super::plan::{self, Last, MAPPINGS_PER_PLAN, Move, Plan, Slices, Source};
+use super::request::Request;
+use crate::machine::Machine;
+use crate::space::AddressSpace;
+use crate::vma::{Backing, Origin, Vma, VmaFlags, merge};
+use crate::{Errno, PageRange, VirtAddr};
+
+impl<M: Machine> AddressSpace<M> {
+    pub(crate) fn remap(&mut self, request: Request) -> Result<VirtAddr, Errno> {
+        plan::check_map_count(&self.view(), &request)?;
+        if request.only_moves() {
+            self.remap_slices(request)
+        } else {
+            self.remap_one(&request)
+        }
+    }
+
+    /// A call that concerns one mapping.
+    fn remap_one(&mut self, request: &Request) -> Result<VirtAddr, Errno> {
+        let plan = plan::plan(&self.view(), request)?;
+        self.reserve_for(&plan)?;
+        self.commit(&plan)
+    }
+
+    /// A call that moves whatever mappings there are. One that cannot move ends it; those before it have moved. Memory for all
+    /// of it is set aside before the first one moves.
+    fn remap_slices(&mut self, request: Request) -> Result<VirtAddr, Errno> {
+        let mut slices = Slices::new(request);
+        let mut first = true;
+        while let Some(slice) = slices.next(&self.view())? {
+            let plan = plan::plan(&self.view(), &slice)?;
+            if first {
+                self.reserve_for(&plan)?;
+                self.reserve_for_slices(&slices, &request)?;
+                first = false;
+            }
+            self.commit(&plan)?;
+        }
+        Ok(request.new)
+    }
+
+    /// Sets aside what the slices after the first will need.
+    fn reserve_for_slices(&mut self, rest: &Slices, request: &Request) -> Result<(), Errno> {
+        let count = rest.count(&self.view());
+        if count == 0 {
+            return Ok(());
+        }
+        self.tree.reserve((count + 1) * MAPPINGS_PER_PLAN)?;
+        let source = PageRange::from_len(request.old, request.old_len).ok_or(Errno::EFAULT)?;
+        self.reserve_pages_to_move(source, request.new)
+    }
+
+    fn reserve_for(&mut self, plan: &Plan) -> Result<(), Errno> {
+        self.tree.reserve(MAPPINGS_PER_PLAN)?;
+        match plan.last {
+            Ok(Last::Move(Move { source, target, .. })) => self.reserve_pages_to_move(source, target.start()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does what was planned. Everything it needs is set aside, so the only error is the planned one.
+    fn commit(&mut self, plan: &Plan) -> Result<VirtAddr, Errno> {
+        for range in [plan.clear, plan.cut].into_iter().flatten() {
+            self.unmap_pages(range);
+        }
+        match plan.last? {
+            Last::Stay(addr) => Ok(addr),
+            Last::Grow { answer, added } => {
+                self.grow(added);
+                Ok(answer)
+            }
+            Last::Move(step) => {
+                self.move_mapping(&step);
+                Ok(step.target.start())
+            }
+        }
+    }
+
+    /// Lets the mapping that ends where `added` begins grow over it, and merge with the next.
+    fn grow(&mut self, added: PageRange) {
+        let Some(vma) = self.tree.find(added.start() - 1) else {
+            return;
+        };
+        let more = vma.with_range(added);
+        self.objects.mapped(&more, added.pages());
+        self.tree.map(more, Origin::Growth);
+        self.populate_if_locked(&vma, added);
+    }
+
+    /// Moves, duplicates or, under `MREMAP_DONTUNMAP`, empties a mapping.
+    fn move_mapping(&mut self, step: &Move) {
+        let Move { source, target, .. } = *step;
+        let Some(vma) = self.tree.find(source.start()) else {
+            return;
+        };
+        let copy = vma.with_range(source).moved_to(target);
+        self.objects.mapped(&copy, target.pages());
+        if !source.is_empty() {
+            self.move_pages(source, target.start());
+        }
+        match step.source_afterwards {
+            Source::Gone => {
+                let Self { tree, objects, .. } = self;
+                tree.unmap(source, |part| objects.unmapped(&part, part.range.pages()));
+                self.tree.map(copy, Origin::Usual);
+            }
+            Source::Kept => {
+                if vma.flags.contains(VmaFlags::LOCKED) && !source.is_empty() {
+                    self.tree.split(source.start());
+                    self.tree.split(source.end());
+                }
+                self.add_beside_source(&copy, source);
+                if !source.is_empty() {
+                    self.empty_source(source);
+                }
+            }
+        }
+        if let Some(grown) = PageRange::new(target.start() + source.len(), target.end()) {
+            self.populate_if_locked(&copy, grown);
+        }
+    }
+
+    /// Adds the copy of a mapping that stays. An unfaulted one, which is at home anywhere, does not merge with its own source: the
+    /// two must stay apart.
+    fn add_beside_source(&mut self, copy: &Vma, source: PageRange) {
+        let (prev, next) = self.tree.around(copy.start());
+        let at_home_anywhere = copy.anon.is_none() && matches!(copy.backing, Backing::Anonymous);
+        let is_source = |vma: &Vma| at_home_anywhere && !source.is_empty() && vma.range.covers(source);
+        let prev = prev.filter(|vma| !is_source(vma));
+        let next = next.filter(|vma| !is_source(vma));
+        let sides = merge::sides(prev.as_ref(), copy, next.as_ref(), Origin::Usual);
+        self.tree.map_with(*copy, sides);
+    }
+
+    /// What `MREMAP_DONTUNMAP` makes of the source, whose pages are gone: it is not locked, and where it moved as a whole it is
+    /// as if never written to.
+    fn empty_source(&mut self, source: PageRange) {
+        self.tree.update(source.start(), |vma| {
+            vma.flags -= VmaFlags::LOCKED_MASK;
+            if vma.range == source {
+                vma.anon = None;
+            }
+        });
+    }
+}

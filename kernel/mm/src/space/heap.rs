@@ -1,0 +1,79 @@
+//! `brk`: the heap as one mapping that grows and shrinks at its end.
+
+use super::place::STACK_GUARD_GAP;
+use super::view::Freed;
+use super::{AddressSpace, round_up_to_page};
+use crate::machine::Machine;
+use crate::vma::{Backing, Origin, Prot, Vma, VmaFlags, merge};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
+
+impl<M: Machine> AddressSpace<M> {
+    /// Sets the end of the heap, and answers it; where that cannot be, answers the old one.
+    pub(super) fn set_heap_end(&mut self, end: u64) -> u64 {
+        let _ = self.try_set_heap_end(end);
+        self.heap_end()
+    }
+
+    /// Where the heap ends; at its start until something was asked for.
+    pub(super) fn heap_end(&self) -> u64 {
+        self.heap_end.max(self.layout.brk_start)
+    }
+
+    fn try_set_heap_end(&mut self, end: u64) -> Result<(), Errno> {
+        let start = self.layout.brk_start;
+        if start == 0 || end < start || end - start > self.limits.data {
+            return Err(Errno::ENOMEM);
+        }
+        let (old, new) = (round_up_to_page(self.heap_end()), round_up_to_page(end));
+        if end <= self.heap_end() && new < old {
+            let range = PageRange::new(VirtAddr::new(new), VirtAddr::new(old)).ok_or(Errno::EINVAL)?;
+            self.shrink_heap(range)?;
+        } else if new > old {
+            let range = PageRange::new(VirtAddr::new(old), VirtAddr::new(new)).ok_or(Errno::ENOMEM)?;
+            self.grow_heap(range)?;
+        }
+        self.heap_end = end;
+        Ok(())
+    }
+
+    fn shrink_heap(&mut self, range: PageRange) -> Result<(), Errno> {
+        if self.tree.is_free(range) {
+            return Err(Errno::EINVAL);
+        }
+        self.unmap_range(range)
+    }
+
+    fn grow_heap(&mut self, range: PageRange) -> Result<(), Errno> {
+        // Linux leaves a page free behind the heap, and keeps its distance from a stack.
+        let next = self.tree.find_or_next(range.start());
+        let guard = |vma: &Vma| {
+            if vma.flags.contains(VmaFlags::GROWSDOWN) {
+                STACK_GUARD_GAP
+            } else {
+                0
+            }
+        };
+        if next.is_some_and(|next| {
+            range.end().get() + PAGE_SIZE > next.start().get().saturating_sub(guard(&next))
+        }) {
+            return Err(Errno::ENOMEM);
+        }
+        let prot = Prot::READ | Prot::WRITE;
+        let flags = VmaFlags::MAYREAD | VmaFlags::MAYWRITE | VmaFlags::MAYEXEC | VmaFlags::ACCOUNT;
+        let pages = range.len() >> PAGE_SHIFT;
+        let fits = self.view().may_expand(prot, flags, pages, Freed::default())
+            && self.tree.len() <= self.limits.max_map_count
+            && self.view().may_commit(pages);
+        if !fits {
+            return Err(Errno::ENOMEM);
+        }
+        self.tree.reserve(1)?;
+        let vma = Vma::new(range, prot, flags, Backing::Anonymous);
+        // Only the heap itself grows: what lies before its start stays a mapping of its own.
+        let (prev, _) = self.tree.around(range.start());
+        let heap = prev.filter(|prev| prev.start().get() >= self.layout.brk_start);
+        let sides = merge::sides(heap.as_ref(), &vma, None, Origin::Usual);
+        self.tree.map_with(vma, sides);
+        Ok(())
+    }
+}

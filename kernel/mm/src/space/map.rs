@@ -1,0 +1,360 @@
+//! `mmap`: the checks of Linux's `do_mmap`, in its order, and the making of the mapping.
+
+use super::place::{Placement, Wish};
+use super::view::Freed;
+use super::{AddressSpace, Backing, MapRequest, round_up_to_page};
+use crate::machine::Machine;
+use crate::object::Object;
+use crate::vma::{self, Origin, Prot, Vma, VmaFlags};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
+use linux_raw_sys::general as linux;
+
+/// What `MAP_SHARED` does not complain about, and `MAP_SHARED_VALIDATE` allows (Linux's `LEGACY_MAP_MASK`).
+const LEGACY_FLAGS: u64 = (linux::MAP_SHARED
+    | linux::MAP_PRIVATE
+    | linux::MAP_FIXED
+    | linux::MAP_ANONYMOUS
+    | linux::MAP_DENYWRITE
+    | linux::MAP_EXECUTABLE
+    | linux::MAP_GROWSDOWN
+    | linux::MAP_LOCKED
+    | linux::MAP_NORESERVE
+    | linux::MAP_POPULATE
+    | linux::MAP_NONBLOCK
+    | linux::MAP_STACK
+    | linux::MAP_HUGETLB
+    | linux::MAP_HUGE_2MB
+    | linux::MAP_HUGE_1GB) as u64;
+
+/// Everything that decides what the mapping will be, after the flags and the file were looked at.
+struct Kind<M: Machine> {
+    prot: Prot,
+    flags: VmaFlags,
+    source: Source<M>,
+}
+
+/// Where the pages come from.
+enum Source<M: Machine> {
+    Anonymous,
+    /// `MAP_SHARED | MAP_ANONYMOUS`: an object that nobody else knows.
+    NewObject,
+    Object {
+        object: Object<M>,
+        page: u64,
+        shared: bool,
+    },
+}
+
+impl<M: Machine> AddressSpace<M> {
+    pub(super) fn map_request(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
+        let flags = Flags(request.flags);
+        check_huge(flags, &request.backing)?;
+        let range = self.choose_range(&request, flags)?;
+        let kind = self.decode_kind(request, flags, range)?;
+        let populate = kind.flags.contains(VmaFlags::LOCKED)
+            || flags.has(linux::MAP_POPULATE) && !flags.has(linux::MAP_NONBLOCK);
+        self.map_region(range, kind)?;
+        if populate {
+            self.populate(range);
+        }
+        Ok(range.start())
+    }
+
+    /// The checks up to and with the search for a place.
+    fn choose_range(&self, request: &MapRequest<M>, flags: Flags) -> Result<PageRange, Errno> {
+        if request.len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let len = round_up_to_page(request.len);
+        if len == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        if let Backing::Object { offset, .. } = request.backing {
+            (offset >> PAGE_SHIFT)
+                .checked_add(len >> PAGE_SHIFT)
+                .ok_or(Errno::EOVERFLOW)?;
+        }
+        if self.tree.len() > self.limits.max_map_count {
+            return Err(Errno::ENOMEM);
+        }
+        let no_replace = flags.has(linux::MAP_FIXED_NOREPLACE);
+        let wish = if no_replace || flags.has(linux::MAP_FIXED) {
+            Wish::Fixed(request.addr)
+        } else {
+            Wish::Hint(self.round_hint(request.addr))
+        };
+        let anonymous = matches!(request.backing, Backing::Anonymous) && !flags.is_shared();
+        let range = self.view().place(Placement { wish, len, anonymous })?;
+        if no_replace && !self.tree.is_free(range) {
+            return Err(Errno::EEXIST);
+        }
+        Ok(range)
+    }
+
+    /// A hint below the lowest address that may be mapped is raised to it (Linux's `round_hint_to_min`).
+    fn round_hint(&self, hint: u64) -> u64 {
+        let hint = hint & !(PAGE_SIZE - 1);
+        if hint != 0 && hint < self.limits.mmap_min_addr {
+            round_up_to_page(self.limits.mmap_min_addr)
+        } else {
+            hint
+        }
+    }
+
+    /// The checks of locking, file and type.
+    fn decode_kind(&self, request: MapRequest<M>, flags: Flags, range: PageRange) -> Result<Kind<M>, Errno> {
+        let prot = prot_of(request.prot);
+        let mut kind = Kind {
+            prot,
+            flags: flags.of_mapping(),
+            source: Source::Anonymous,
+        };
+        if kind.flags.contains(VmaFlags::LOCKED) {
+            if self.limits.locked == 0 && !self.limits.privileged {
+                return Err(Errno::EPERM);
+            }
+            if !self.view().may_lock(range.pages()) {
+                return Err(Errno::EAGAIN);
+            }
+        }
+        match request.backing {
+            Backing::Anonymous => kind.decode_anonymous(flags)?,
+            Backing::Object {
+                object,
+                offset,
+                writable,
+            } => {
+                kind.decode_object(flags, object, offset, writable, range.len())?;
+            }
+        }
+        if flags.has(linux::MAP_NORESERVE) {
+            kind.flags |= VmaFlags::NORESERVE;
+        }
+        Ok(kind)
+    }
+
+    /// Linux's `mmap_region`: what is in the way goes, what is new comes.
+    fn map_region(&mut self, range: PageRange, kind: Kind<M>) -> Result<Vma, Errno> {
+        let (prot, mut flags) = (kind.prot, kind.flags);
+        let freed = self.check_replace(range)?;
+        if !self.view().may_expand(prot, flags, range.pages(), freed) {
+            return Err(Errno::ENOMEM);
+        }
+        if prot.contains(Prot::WRITE) && !flags.intersects(VmaFlags::NORESERVE | VmaFlags::SHARED) {
+            if !self
+                .view()
+                .may_commit(range.pages().saturating_sub(freed.accounted))
+            {
+                return Err(Errno::ENOMEM);
+            }
+            flags |= VmaFlags::ACCOUNT;
+        }
+        // One for a hole in what is there, one for the mapping.
+        self.tree.reserve(2)?;
+        let backing = self.enter_source(kind.source, range)?;
+        // Nothing fails from here on.
+        if freed.total != 0 {
+            self.unmap_pages(range);
+        }
+        let vma = Vma::new(range, prot, flags, backing);
+        self.objects.mapped(&vma, range.pages());
+        Ok(self.tree.map(vma, Origin::Usual))
+    }
+
+    /// Whether what is mapped in `range` may be replaced, and how much that is.
+    fn check_replace(&self, range: PageRange) -> Result<Freed, Errno> {
+        if self.tree.is_free(range) {
+            return Ok(Freed::default());
+        }
+        self.view().check_unmap(range)?;
+        Ok(self.view().freed_by(range))
+    }
+
+    /// The number of the object, entered if need be.
+    fn enter_source(&mut self, source: Source<M>, range: PageRange) -> Result<vma::Backing, Errno> {
+        Ok(match source {
+            Source::Anonymous => vma::Backing::Anonymous,
+            Source::NewObject => {
+                let object = Object::memory(self.machine.clone(), "/dev/zero (deleted)")?;
+                object.set_len(range.len())?;
+                vma::Backing::Shared {
+                    object: self.objects.enter(&object)?,
+                    offset: 0,
+                }
+            }
+            Source::Object { object, page, shared } => {
+                let id = self.objects.enter(&object)?;
+                if shared {
+                    vma::Backing::Shared {
+                        object: id,
+                        offset: page,
+                    }
+                } else {
+                    vma::Backing::Private {
+                        object: id,
+                        offset: page,
+                    }
+                }
+            }
+        })
+    }
+
+    pub(super) fn map_special_object(
+        &mut self,
+        addr: u64,
+        object: &Object<M>,
+        prot: u64,
+    ) -> Result<VirtAddr, Errno> {
+        let len = object.pages() << PAGE_SHIFT;
+        if len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let range = self.view().place(Placement {
+            wish: Wish::Hint(addr),
+            len,
+            anonymous: false,
+        })?;
+        self.tree.reserve(1)?;
+        let id = self.objects.enter(object)?;
+        let flags = MAY_ALL | VmaFlags::DONTEXPAND;
+        let vma = Vma::new(range, prot_of(prot), flags, vma::Backing::Special { object: id });
+        self.objects.mapped(&vma, range.pages());
+        self.tree.insert(vma);
+        Ok(range.start())
+    }
+
+    pub(super) fn map_first_stack(&mut self, top: u64, len: u64) -> Result<(), Errno> {
+        let start = top.checked_sub(len).ok_or(Errno::ENOMEM)?;
+        let range = PageRange::from_len(VirtAddr::new(start), len).filter(|range| !range.is_empty());
+        let range = range
+            .filter(|&range| self.tree.is_free(range))
+            .ok_or(Errno::ENOMEM)?;
+        let flags = MAY_ALL | VmaFlags::GROWSDOWN;
+        self.map_region(
+            range,
+            Kind {
+                prot: Prot::READ | Prot::WRITE,
+                flags,
+                source: Source::Anonymous,
+            },
+        )?;
+        self.layout.stack = top - 1;
+        Ok(())
+    }
+}
+
+/// What `mprotect` may make of most mappings.
+const MAY_ALL: VmaFlags = VmaFlags::MAYREAD
+    .union(VmaFlags::MAYWRITE)
+    .union(VmaFlags::MAYEXEC);
+
+impl<M: Machine> Kind<M> {
+    fn decode_anonymous(&mut self, flags: Flags) -> Result<(), Errno> {
+        let grows = self.flags.contains(VmaFlags::GROWSDOWN);
+        match flags.kind() {
+            linux::MAP_SHARED if grows => return Err(Errno::EINVAL),
+            linux::MAP_SHARED => {
+                self.flags |= VmaFlags::SHARED | VmaFlags::MAYSHARE;
+                self.source = Source::NewObject;
+            }
+            linux::MAP_DROPPABLE => {
+                if flags.has(linux::MAP_LOCKED) || flags.has(linux::MAP_HUGETLB) || grows {
+                    return Err(Errno::EINVAL);
+                }
+                self.flags |=
+                    VmaFlags::DROPPABLE | VmaFlags::NORESERVE | VmaFlags::WIPEONFORK | VmaFlags::DONTDUMP;
+            }
+            linux::MAP_PRIVATE => {}
+            _ => return Err(Errno::EINVAL),
+        }
+        Ok(())
+    }
+
+    fn decode_object(
+        &mut self,
+        flags: Flags,
+        object: Object<M>,
+        offset: u64,
+        writable: bool,
+        len: u64,
+    ) -> Result<(), Errno> {
+        // Linux's `file_mmap_ok`: no byte beyond the largest file.
+        if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
+            return Err(Errno::EOVERFLOW);
+        }
+        let shared = flags.kind() != linux::MAP_PRIVATE;
+        match flags.kind() {
+            linux::MAP_SHARED_VALIDATE if flags.0 & !LEGACY_FLAGS != 0 => return Err(Errno::EOPNOTSUPP),
+            linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE => {
+                if self.prot.contains(Prot::WRITE) && !writable {
+                    return Err(Errno::EACCES);
+                }
+                self.flags |= VmaFlags::MAYSHARE;
+                if writable {
+                    self.flags |= VmaFlags::SHARED;
+                } else {
+                    self.flags -= VmaFlags::MAYWRITE;
+                }
+            }
+            linux::MAP_PRIVATE => {}
+            _ => return Err(Errno::EINVAL),
+        }
+        if self.flags.contains(VmaFlags::GROWSDOWN) {
+            return Err(Errno::EINVAL);
+        }
+        self.source = Source::Object {
+            object,
+            page: offset >> PAGE_SHIFT,
+            shared,
+        };
+        Ok(())
+    }
+}
+
+/// The `MAP_*` bits of a request.
+#[derive(Clone, Copy)]
+struct Flags(u64);
+
+impl Flags {
+    fn has(self, flag: u32) -> bool {
+        self.0 & u64::from(flag) != 0
+    }
+
+    /// The type of the mapping, one of the values under `MAP_TYPE`.
+    fn kind(self) -> u32 {
+        self.0 as u32 & linux::MAP_TYPE
+    }
+
+    /// Whether Linux places it as shared memory: it looks at the bit, not at the type.
+    fn is_shared(self) -> bool {
+        self.has(linux::MAP_SHARED)
+    }
+
+    /// The flags of the mapping that come from the call's alone.
+    fn of_mapping(self) -> VmaFlags {
+        let mut flags = MAY_ALL;
+        flags.set(VmaFlags::GROWSDOWN, self.has(linux::MAP_GROWSDOWN));
+        flags.set(VmaFlags::LOCKED, self.has(linux::MAP_LOCKED));
+        // A stack of 2 MiB pages would be mostly waste (since Linux 6.7).
+        flags.set(VmaFlags::NOHUGEPAGE, self.has(linux::MAP_STACK));
+        flags
+    }
+}
+
+/// Huge pages set aside for `MAP_HUGETLB`: there are none, which is Linux's answer too until somebody sets some aside.
+fn check_huge<M: Machine>(flags: Flags, backing: &Backing<M>) -> Result<(), Errno> {
+    if !flags.has(linux::MAP_HUGETLB) {
+        return Ok(());
+    }
+    let size = (flags.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK;
+    match (backing, size) {
+        // The default, and the sizes of arm64 with 4 KiB pages: 64 KiB, 2 MiB, 32 MiB, 1 GiB.
+        (Backing::Anonymous, 0 | 16 | 21 | 25 | 30) => Err(Errno::ENOMEM),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// The protection bits that `mmap` knows; it ignores the others.
+pub(super) fn prot_of(prot: u64) -> Prot {
+    Prot::from_bits_truncate(prot as u8)
+}

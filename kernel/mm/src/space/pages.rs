@@ -1,0 +1,100 @@
+//! Edits of the page tables that follow from edits of the mappings.
+
+use super::AddressSpace;
+use crate::fault::{Access, FaultError};
+use crate::machine::Machine;
+use crate::object::Object;
+use crate::table::{Attributes, ENTRIES, Leaf, Level, Rights};
+use crate::vma::{Prot, Vma, VmaFlags};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr, page};
+
+impl<M: Machine> AddressSpace<M> {
+    /// Takes every page of `range` out of the tables, and gives up the references.
+    pub(super) fn clear_pages(&mut self, range: PageRange) {
+        let Self { tables, machine, .. } = self;
+        tables.unmap(range, |_, level, leaf| release(machine, level, leaf));
+    }
+
+    /// Lets the pages of `range`, which lies in one mapping, allow what its new protection says.
+    pub(super) fn protect_pages(&mut self, range: PageRange, prot: Prot) {
+        let rights = Rights::from_bits_truncate(prot.bits());
+        if prot.contains(Prot::EXEC) {
+            for (_, _, leaf) in self.tables.leaves(range) {
+                self.machine.sync_code(leaf.address);
+            }
+        }
+        self.tables
+            .protect(range, |_, _, leaf| leaf.attributes.with_rights(rights));
+    }
+
+    pub(crate) fn reserve_pages_to_move(&mut self, source: PageRange, target: VirtAddr) -> Result<(), Errno> {
+        self.tables
+            .reserve_relocation(source, target)
+            .map_err(|_| Errno::ENOMEM)
+    }
+
+    /// Moves the pages of `source` to `target`, where nothing is mapped.
+    pub(crate) fn move_pages(&mut self, source: PageRange, target: VirtAddr) {
+        self.tables.relocate(source, target);
+    }
+
+    /// Brings in every page of a range that was just mapped, as far as that goes: `MAP_POPULATE` and locked memory ignore
+    /// what fails.
+    pub(super) fn populate(&mut self, range: PageRange) {
+        let mut at = range.start();
+        while let Some(vma) = self.tree.find(at).filter(|_| at < range.end()) {
+            let Some(part) = vma.range.intersection(range) else {
+                return;
+            };
+            let write = vma.prot.contains(Prot::WRITE) && !vma.flags.contains(VmaFlags::SHARED);
+            let access = if write { Access::Write } else { Access::Read };
+            if self.populate_part(part, access).is_err() {
+                return;
+            }
+            at = part.end();
+        }
+    }
+
+    /// Brings in what was added to a locked mapping.
+    pub(crate) fn populate_if_locked(&mut self, vma: &Vma, added: PageRange) {
+        if vma.flags.contains(VmaFlags::LOCKED) && !added.is_empty() {
+            self.populate(added);
+        }
+    }
+
+    /// Faults on every page of `part`, which lies in one mapping.
+    pub(super) fn populate_part(&mut self, part: PageRange, access: Access) -> Result<(), FaultError> {
+        (0..part.pages()).try_for_each(|page| self.resolve((part.start() + page * PAGE_SIZE).get(), access))
+    }
+
+    /// Takes out the pages of `object` that lie past its end, private copies included, as Linux does at a truncation.
+    pub(super) fn cut_object(&mut self, object: &Object<M>) {
+        let Some(id) = self.objects.find(object) else {
+            return;
+        };
+        let pages = object.pages();
+        let mut at = VirtAddr::new(0);
+        while let Some(vma) = self.tree.find_or_next(at) {
+            at = vma.end();
+            if vma.backing.object() == Some(id) {
+                let kept = pages
+                    .saturating_sub(super::object_page(&vma, vma.start()))
+                    .min(vma.range.pages());
+                if let Some(lost) = PageRange::new(vma.start() + (kept << PAGE_SHIFT), vma.end()) {
+                    self.clear_pages(lost);
+                }
+            }
+        }
+    }
+}
+
+/// Gives up the reference of an entry that was taken out and flushed.
+fn release(machine: &impl Machine, level: Level, leaf: Leaf) {
+    if leaf.attributes.contains(Attributes::ZERO_PAGE) {
+        return;
+    }
+    let pages = if level == Level::Pte { 1 } else { ENTRIES as u64 };
+    for index in 0..pages {
+        page::release(machine, leaf.address + (index << PAGE_SHIFT));
+    }
+}

@@ -1,0 +1,193 @@
+//! `mprotect`: Linux's `do_mprotect_pkey`, mapping by mapping; what was changed before an error stays changed.
+
+use super::AddressSpace;
+use super::view::{Freed, View, is_whole};
+use crate::machine::Machine;
+use crate::remap::untagged;
+use crate::vma::{Backing, Prot, Vma, VmaFlags, merge};
+use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
+use linux_raw_sys::general::{PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE};
+
+/// All that `mprotect` takes for a protection.
+const KNOWN: u64 = (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM) as u64;
+
+/// A call that passed the checks of its parameters.
+struct Request {
+    range: PageRange,
+    prot: Prot,
+    grows: Grows,
+}
+
+/// How far beyond the range the call reaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grows {
+    No,
+    /// `PROT_GROWSDOWN`: from the start of the stack on.
+    Down,
+    /// `PROT_GROWSUP`: to the end of a mapping that grows upwards, of which this architecture has none.
+    Up,
+}
+
+impl<M: Machine> AddressSpace<M> {
+    pub(super) fn protect(&mut self, addr: u64, len: u64, prot: u64) -> Result<(), Errno> {
+        let Some(request) = decode(addr, len, prot)? else {
+            return Ok(());
+        };
+        let range = first_checks(&self.view(), &request)?;
+        // The first and the last mapping may each be cut once.
+        self.tree.reserve(2)?;
+        let mut at = range.start();
+        while at < range.end() {
+            let vma = self.tree.find(at).ok_or(Errno::ENOMEM)?;
+            let part = vma.range.intersection(range).ok_or(Errno::ENOMEM)?;
+            let change = plan(&self.view(), &vma, part, request.prot)?;
+            if let Some(flags) = change {
+                self.tree.modify(part, |vma| {
+                    vma.prot = request.prot;
+                    vma.flags = flags;
+                });
+                self.protect_pages(part, request.prot);
+            }
+            at = part.end();
+        }
+        Ok(())
+    }
+}
+
+/// The checks of the parameters; `None` for a length of zero, which is no error and no work.
+fn decode(addr: u64, len: u64, prot: u64) -> Result<Option<Request>, Errno> {
+    let addr = untagged(addr);
+    let (down, up) = (
+        prot & u64::from(PROT_GROWSDOWN) != 0,
+        prot & u64::from(PROT_GROWSUP) != 0,
+    );
+    let prot = prot & !u64::from(PROT_GROWSDOWN | PROT_GROWSUP);
+    if (down && up) || !addr.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    if len == 0 {
+        return Ok(None);
+    }
+    let len = super::round_up_to_page(len);
+    if addr.wrapping_add(len) <= addr {
+        return Err(Errno::ENOMEM);
+    }
+    if prot & !KNOWN != 0 {
+        return Err(Errno::EINVAL);
+    }
+    // Linux looks for a mapping first; nothing is mapped beyond the end.
+    let range = PageRange::from_len(VirtAddr::new(addr), len)
+        .or_else(|| PageRange::new(VirtAddr::new(addr), VirtAddr::new(crate::TASK_SIZE)))
+        .ok_or(Errno::ENOMEM)?;
+    let grows = match (down, up) {
+        (true, _) => Grows::Down,
+        (_, true) => Grows::Up,
+        _ => Grows::No,
+    };
+    Ok(Some(Request {
+        range,
+        prot: super::map::prot_of(prot),
+        grows,
+    }))
+}
+
+/// What Linux finds out about the first mapping; answers the range with its start where it has to be.
+fn first_checks(view: &View<'_>, request: &Request) -> Result<PageRange, Errno> {
+    let range = request.range;
+    let vma = view
+        .tree
+        .find_or_next(range.start())
+        .filter(|vma| vma.start() < range.end());
+    let vma = vma.ok_or(Errno::ENOMEM)?;
+    match request.grows {
+        Grows::Down if vma.flags.contains(VmaFlags::GROWSDOWN) => {
+            PageRange::new(vma.start(), range.end()).ok_or(Errno::ENOMEM)
+        }
+        Grows::Down => Err(Errno::EINVAL),
+        _ if vma.start() > range.start() => Err(Errno::ENOMEM),
+        Grows::Up => Err(Errno::EINVAL),
+        Grows::No => Ok(range),
+    }
+}
+
+/// What becomes of the flags of a part of a mapping; `None` where nothing changes.
+fn plan(view: &View<'_>, vma: &Vma, part: PageRange, prot: Prot) -> Result<Option<VmaFlags>, Errno> {
+    if prot.difference(allowed(vma.flags)) != Prot::empty() {
+        return Err(Errno::EACCES);
+    }
+    if vma.flags.contains(VmaFlags::SEALED) {
+        return Err(Errno::EPERM);
+    }
+    if vma.prot == prot {
+        return Ok(None);
+    }
+    let flags = accounting(view, vma, part.pages(), prot)?;
+    check_split(view, vma, part, Vma { prot, flags, ..*vma })?;
+    Ok(Some(flags))
+}
+
+/// What `mprotect` may give a mapping.
+fn allowed(flags: VmaFlags) -> Prot {
+    let pairs = [
+        (VmaFlags::MAYREAD, Prot::READ),
+        (VmaFlags::MAYWRITE, Prot::WRITE),
+        (VmaFlags::MAYEXEC, Prot::EXEC),
+    ];
+    pairs
+        .into_iter()
+        .filter(|&(flag, _)| flags.contains(flag))
+        .map(|(_, prot)| prot)
+        .collect()
+}
+
+/// A private mapping counts once it has been writable; it stops to count only while it has no page of its own.
+fn accounting(view: &View<'_>, vma: &Vma, pages: u64, prot: Prot) -> Result<VmaFlags, Errno> {
+    let mut flags = vma.flags;
+    if prot.contains(Prot::WRITE) {
+        let fits = |prot| view.may_expand(prot, vma.flags, pages, Freed::default());
+        if !fits(prot) && fits(vma.prot) {
+            return Err(Errno::ENOMEM);
+        }
+        let counted = VmaFlags::ACCOUNT | VmaFlags::SHARED | VmaFlags::NORESERVE;
+        if !flags.intersects(counted) && !vma.prot.contains(Prot::WRITE) {
+            if !view.may_commit(pages) {
+                return Err(Errno::ENOMEM);
+            }
+            flags |= VmaFlags::ACCOUNT;
+        }
+    } else if matches!(vma.backing, Backing::Anonymous) && vma.anon.is_none() {
+        flags -= VmaFlags::ACCOUNT;
+    }
+    Ok(flags)
+}
+
+/// Whether the part can be cut off where that is needed: `changed` is the whole mapping as the part will be.
+///
+/// # Errors
+/// `ENOMEM` at the limit of mappings, `EINVAL` for part of the vdso.
+pub(super) fn check_split(view: &View<'_>, vma: &Vma, part: PageRange, changed: Vma) -> Result<(), Errno> {
+    let (left, right) = (part.start() == vma.start(), part.end() == vma.end());
+    if left && right {
+        return Ok(());
+    }
+    let (prev, _) = view.tree.around(vma.start());
+    let next = view.tree.find_or_next(vma.end());
+    let changed = Vma {
+        range: part,
+        ..changed.with_range(part)
+    };
+    let sides = merge::sides(
+        prev.as_ref().filter(|_| left),
+        &changed,
+        next.as_ref().filter(|_| right),
+        merge::Origin::Usual,
+    );
+    if sides.prev || sides.next {
+        return Ok(());
+    }
+    let cuts = u64::from(!left) + u64::from(!right);
+    if view.tree.len() + cuts > view.limits.max_map_count {
+        return Err(Errno::ENOMEM);
+    }
+    if is_whole(vma) { Err(Errno::EINVAL) } else { Ok(()) }
+}

@@ -1,0 +1,72 @@
+//! What an address space tells of itself: its mappings, its size.
+
+use super::objects::object_page;
+use super::{AddressSpace, Mapping, Usage};
+use crate::machine::Machine;
+use crate::vma::{Backing, Prot, Vma, VmaFlags};
+use crate::{PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
+
+impl<M: Machine> AddressSpace<M> {
+    pub(super) fn count_usage(&self) -> Usage {
+        let totals = self.tree.totals();
+        let mut usage = Usage {
+            mappings: totals.mappings,
+            total: totals.bytes >> PAGE_SHIFT,
+            data: totals.data >> PAGE_SHIFT,
+            locked: totals.locked >> PAGE_SHIFT,
+            accounted: totals.accounted >> PAGE_SHIFT,
+            ..Usage::default()
+        };
+        for vma in self.tree.iter(everything()) {
+            usage.exec += if vma.is_exec() { vma.range.pages() } else { 0 };
+            usage.stack += if vma.is_stack() { vma.range.pages() } else { 0 };
+        }
+        usage
+    }
+
+    pub(super) fn list_from(&self, addr: u64) -> impl Iterator<Item = Mapping<'_>> {
+        let start = VirtAddr::new(addr)
+            .align_down(crate::PAGE_SIZE)
+            .min(everything().end());
+        let range = PageRange::new(start, everything().end()).unwrap_or(everything());
+        self.tree.iter(range).map(|vma| self.describe(&vma))
+    }
+
+    fn describe(&self, vma: &Vma) -> Mapping<'_> {
+        let object = vma.backing.object().and_then(|id| self.objects.get(id));
+        let special = matches!(vma.backing, Backing::Special { .. });
+        let file = object.filter(|_| !special);
+        Mapping {
+            range: vma.range,
+            read: vma.prot.contains(Prot::READ),
+            write: vma.prot.contains(Prot::WRITE),
+            execute: vma.prot.contains(Prot::EXEC),
+            shared: vma.flags.contains(VmaFlags::MAYSHARE),
+            offset: file.map_or(0, |_| object_page(vma, vma.start()) << PAGE_SHIFT),
+            // All files are in memory, on Linux's first unnamed device.
+            device: file.map_or((0, 0), |_| (0, 1)),
+            inode: file.map_or(0, |file| file.inode()),
+            name: object.map_or_else(|| self.name_of(vma), |object| object.name()),
+        }
+    }
+
+    fn name_of(&self, vma: &Vma) -> &'static str {
+        let (start, end) = (vma.start().get(), vma.end().get());
+        if start < self.heap_end() && end > self.layout.brk_start && self.heap_end() > self.layout.brk_start {
+            "[heap]"
+        } else if self.layout.stack != 0 && start <= self.layout.stack && end >= self.layout.stack {
+            "[stack]"
+        } else {
+            ""
+        }
+    }
+}
+
+/// The whole address space.
+pub(crate) fn everything() -> PageRange {
+    const ALL: PageRange = match PageRange::new(VirtAddr::new(0), VirtAddr::new(TASK_SIZE)) {
+        Some(all) => all,
+        None => panic!("the bounds are page-aligned"),
+    };
+    ALL
+}

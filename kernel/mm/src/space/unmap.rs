@@ -1,0 +1,34 @@
+//! Taking mappings away: `munmap`, and whatever makes room.
+
+use super::AddressSpace;
+use crate::machine::Machine;
+use crate::remap::untagged;
+use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
+
+impl<M: Machine> AddressSpace<M> {
+    pub(super) fn unmap_request(&mut self, addr: u64, len: u64) -> Result<(), Errno> {
+        let addr = untagged(addr);
+        if !addr.is_multiple_of(PAGE_SIZE) || addr > TASK_SIZE || len > TASK_SIZE - addr {
+            return Err(Errno::EINVAL);
+        }
+        let len = super::round_up_to_page(len);
+        let range = PageRange::from_len(VirtAddr::new(addr), len).filter(|range| !range.is_empty());
+        self.unmap_range(range.ok_or(Errno::EINVAL)?)
+    }
+
+    /// Plan, reserve and commit of an unmapping.
+    pub(super) fn unmap_range(&mut self, range: PageRange) -> Result<(), Errno> {
+        self.view().check_unmap(range)?;
+        // A hole in the middle of a mapping makes two of one.
+        self.tree.reserve(1)?;
+        self.unmap_pages(range);
+        Ok(())
+    }
+
+    /// Unmaps whatever is in `range`. Room for one more mapping is reserved.
+    pub(crate) fn unmap_pages(&mut self, range: PageRange) {
+        let Self { tree, objects, .. } = self;
+        tree.unmap(range, |part| objects.unmapped(&part, part.range.pages()));
+        self.clear_pages(range);
+    }
+}

@@ -1,0 +1,92 @@
+//! What a plan may look at: the mappings and the limits, and Linux's questions about them. Nothing here changes anything.
+
+use super::limits::{Layout, Limits};
+use crate::vma::{Prot, Vma, VmaFlags, VmaTree};
+use crate::{Errno, PAGE_SHIFT, PageRange};
+
+/// An address space without its page tables and objects.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) tree: &'a VmaTree,
+    pub(crate) limits: &'a Limits,
+    pub(crate) layout: &'a Layout,
+}
+
+impl View<'_> {
+    /// Whether `pages` more, mapped as `prot` and `flags` say, stay within `RLIMIT_AS` and `RLIMIT_DATA` once `freed` is
+    /// gone (Linux's `may_expand_vm`).
+    pub(crate) fn may_expand(&self, prot: Prot, flags: VmaFlags, pages: u64, freed: Freed) -> bool {
+        let totals = self.tree.totals();
+        let total = (totals.bytes >> PAGE_SHIFT) - freed.total + pages;
+        let data = (totals.data >> PAGE_SHIFT) - freed.data + pages;
+        let counts_as_data =
+            prot.contains(Prot::WRITE) && !flags.intersects(VmaFlags::SHARED | VmaFlags::GROWSDOWN);
+        total <= self.limits.address_space >> PAGE_SHIFT
+            && (!counts_as_data || data <= self.limits.data >> PAGE_SHIFT)
+    }
+
+    /// Whether `pages` more may be locked (Linux's `mlock_future_ok`).
+    pub(crate) fn may_lock(&self, pages: u64) -> bool {
+        let locked = self.tree.totals().locked >> PAGE_SHIFT;
+        self.limits.privileged || locked + pages <= self.limits.locked >> PAGE_SHIFT
+    }
+
+    /// Whether a program may have `pages` more that count towards the commit limit: under the default policy, unless one call
+    /// asks for more than the machine has (Linux's `__vm_enough_memory`).
+    pub(crate) fn may_commit(&self, pages: u64) -> bool {
+        pages <= self.limits.memory_pages
+    }
+
+    /// Whether `range` may be unmapped (Linux's `vms_gather_munmap_vmas`).
+    ///
+    /// # Errors
+    /// `ENOMEM` where a hole would make one mapping too many, `EPERM` for a sealed mapping, `EINVAL` for part of the vdso.
+    pub(crate) fn check_unmap(&self, range: PageRange) -> Result<(), Errno> {
+        for (index, vma) in self.tree.iter(range).enumerate() {
+            let cut_start = vma.start() < range.start();
+            let cut_end = vma.end() > range.end();
+            if index == 0 && cut_start && cut_end && self.tree.len() >= self.limits.max_map_count {
+                return Err(Errno::ENOMEM);
+            }
+            if vma.flags.contains(VmaFlags::SEALED) {
+                return Err(Errno::EPERM);
+            }
+            if (cut_start || cut_end) && is_whole(&vma) {
+                return Err(Errno::EINVAL);
+            }
+        }
+        Ok(())
+    }
+
+    /// What unmapping `range` would give back.
+    pub(crate) fn freed_by(&self, range: PageRange) -> Freed {
+        let mut freed = Freed::default();
+        for vma in self.tree.iter(range) {
+            let pages = vma.range.intersection(range).map_or(0, PageRange::pages);
+            freed.total += pages;
+            freed.data += if vma.is_data() { pages } else { 0 };
+            freed.accounted += if vma.flags.contains(VmaFlags::ACCOUNT) {
+                pages
+            } else {
+                0
+            };
+        }
+        freed
+    }
+}
+
+/// Pages that an unmapping gives back before the mapping that it makes room for is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Freed {
+    /// Of all mappings.
+    pub(crate) total: u64,
+    /// Of those that count for `RLIMIT_DATA`.
+    pub(crate) data: u64,
+    /// Of those that count towards the commit limit.
+    pub(crate) accounted: u64,
+}
+
+/// Whether nothing may cut the mapping in two (Linux's `vm_ops->may_split` of the vdso).
+pub(crate) fn is_whole(vma: &Vma) -> bool {
+    vma.tells_object()
+}
