@@ -169,9 +169,9 @@ impl FakeMachine {
         for index in indices {
             assert!(state.free.remove(&index));
             if state.poisoned.remove(&index) {
-                let bytes = self.pointer(Self::address(index));
-                // SAFETY: a free frame of RAM, which nobody else may access.
-                let intact = (0..PAGE).all(|at| unsafe { bytes.add(at).read() } == POISON);
+                let bytes = self.pointer(Self::address(index)).as_ptr();
+                // SAFETY: a free frame of RAM, which was filled when it was given back and which nobody else may access.
+                let intact = unsafe { core::slice::from_raw_parts(bytes, PAGE) } == [POISON; PAGE];
                 assert!(
                     intact,
                     "{} was written to after it was given back",

@@ -15,8 +15,10 @@ pub(super) struct Found {
     pub(super) leaves: bool,
     /// Tables that hang in no other range.
     pub(super) tables: bool,
-    /// A block that reaches out of the range; it was detached as a whole.
+    /// A block or contiguous group that reaches out of the range; it was detached as a whole.
     pub(super) cut: bool,
+    /// If not 0, the flush must reach to multiples of this, a power of two: a group reaches out of the range.
+    pub(super) flush_unit: u64,
 }
 
 impl Found {
@@ -44,11 +46,36 @@ pub(super) fn indices(level: Level, range: PageRange) -> (usize, usize) {
 }
 
 impl<M: Machine> PageTables<M> {
-    /// Detaches everything in `range`, which is not empty.
+    /// Detaches everything in `range`, which is not empty, and flushes it: the first two steps of a bracket. Blocks and
+    /// groups that reach out of the range are whole again outside of it, and detached inside.
+    pub(super) fn take_out(&mut self, range: PageRange) -> Found {
+        let found = self.detach(range);
+        self.flush_found(range, found);
+        if found.cut {
+            self.split_in(Level::Pgd, self.root, range, Some(range));
+        }
+        found
+    }
+
+    /// Detaches everything in `range`, and the rest of blocks and groups that it cuts.
     pub(super) fn detach(&mut self, range: PageRange) -> Found {
         let mut found = Found::default();
         self.detach_in(Level::Pgd, self.root, range, &mut found);
         found
+    }
+
+    /// Flushes what a detach of `range` met, if a TLB can hold any of it.
+    pub(super) fn flush_found(&mut self, range: PageRange, found: Found) {
+        let Some(reach) = found.reach() else { return };
+        if found.flush_unit == 0 {
+            return self.flush(range, reach);
+        }
+        let start = range.start().align_down(found.flush_unit);
+        let end = range
+            .end()
+            .align_up(found.flush_unit)
+            .and_then(|end| PageRange::new(start, end));
+        self.flush(end.expect("groups end below TASK_SIZE"), reach);
     }
 
     /// Detaches what `table` holds of `range`.
@@ -65,6 +92,9 @@ impl<M: Machine> PageTables<M> {
                 found.anything = true;
                 let (part, whole) = part(level, range, base);
                 if !entry.is_table(level) {
+                    if (index == first || index == last) && entry.is_contiguous(level) {
+                        self.detach_group_ends(level, table, (first, last), found);
+                    }
                     self.detach_leaf(table, index, found);
                     found.cut |= !whole;
                 } else if whole || self.holds_only(below, Table::of(entry), part) {
@@ -83,6 +113,7 @@ impl<M: Machine> PageTables<M> {
     /// Detaches the pages in `range`, which lies in one table.
     fn detach_pages(&mut self, table: Table, range: PageRange, found: &mut Found) {
         let (first, last) = indices(Level::Pte, range);
+        self.detach_group_ends(Level::Pte, table, (first, last), found);
         let mut met = 0;
         for index in first..=last {
             if !self.live(table).get(index).is_absent() {
@@ -94,7 +125,7 @@ impl<M: Machine> PageTables<M> {
         self.counters.read += (last - first + 1) as u64;
     }
 
-    fn detach_leaf(&mut self, table: Table, index: usize, found: &mut Found) {
+    pub(super) fn detach_leaf(&mut self, table: Table, index: usize, found: &mut Found) {
         let entry = self.live(table).get(index);
         if entry.is_valid() {
             self.live(table).detach(index);

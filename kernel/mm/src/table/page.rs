@@ -92,6 +92,14 @@ impl Table {
         word.store(value, Ordering::Relaxed);
     }
 
+    /// Counts entries that came from another table of the level, and takes over what is known of those there.
+    pub(super) fn gain_from<M: Machine>(self, machine: &M, from: Table, entries: usize) {
+        self.gain(machine, entries);
+        if from.may_be_contiguous(machine) {
+            self.note_contiguous(machine);
+        }
+    }
+
     /// Counts entries that went, and answers how many are left.
     pub(super) fn lose<M: Machine>(self, machine: &M, entries: usize) -> usize {
         let word = self.word(machine);

@@ -170,6 +170,9 @@ impl<M: Machine> Slot<'_, M> {
             matches!(found.decode(level), Entry::Leaf(_)),
             "nothing is mapped at {address}"
         );
+        if found.is_contiguous(level) {
+            tables.break_group(address);
+        }
         let index = level.index(address);
         let entries = table.live(&tables.machine);
         // An edit that would need break-before-make detaches first and is made good afterwards.

@@ -30,20 +30,22 @@ impl<M: Machine> PageTables<M> {
     /// Where there is no memory for the tables; nothing has changed.
     pub fn split(&mut self, at: VirtAddr) -> Result<(), OutOfMemory> {
         let tables = self.cut_tables(at);
-        if tables == 0 {
+        if tables == 0 && !self.cuts_group(at) {
             return Ok(());
         }
         self.pool.reserve(&self.machine, tables)?;
         let (level, _, _) = self.walk(at);
         let end = at.align_down(level.size()) + level.size();
-        let upper = PageRange::new(at, end).expect("a part of a block");
-        let found = self.detach(upper);
-        if let Some(reach) = found.reach() {
-            self.flush(upper, reach);
-        }
-        self.split_in(Level::Pgd, self.root, upper, None);
-        self.publish();
+        self.cut(PageRange::new(at, end).expect("a part of a block"));
         Ok(())
+    }
+
+    /// Splits what the ends of `range` cut, by an edit that takes nothing out.
+    pub(super) fn cut(&mut self, range: PageRange) {
+        let found = self.detach(range);
+        self.flush_found(range, found);
+        self.split_in(Level::Pgd, self.root, range, None);
+        self.publish();
     }
 
     /// How many tables it takes to have no block across `at`.
@@ -70,32 +72,32 @@ impl<M: Machine> PageTables<M> {
         0
     }
 
-    /// Splits the blocks at the ends of `range`, which have been detached and flushed. What lies outside is valid again when
-    /// this returns, what lies inside stays detached.
-    pub(super) fn split_detached(&mut self, range: PageRange) {
-        self.split_in(Level::Pgd, self.root, range, Some(range));
-    }
-
-    /// Splits every block below `table` that an end of `range` cuts, so that only what lies in `detached` is detached.
-    fn split_in(&mut self, level: Level, table: Table, range: PageRange, detached: Option<PageRange>) {
-        let Some(below) = level.below() else { return };
+    /// Splits every block and group below `table` that an end of `range` cuts, all of them detached and flushed, so that
+    /// only what lies in `detached` is detached afterwards: the range, or nothing.
+    pub(super) fn split_in(
+        &mut self,
+        level: Level,
+        table: Table,
+        range: PageRange,
+        detached: Option<PageRange>,
+    ) {
         let (first, last) = indices(level, range);
-        for index in [first, last]
-            .iter()
-            .take(if first == last { 1 } else { 2 })
-            .copied()
-        {
+        self.unfold_ends(level, table, (first, last));
+        let ends = if first == last {
+            &[range.start()][..]
+        } else {
+            &[range.start(), range.end() - 1]
+        };
+        for end in ends {
+            let (index, base) = (level.index(*end), end.align_down(level.size()));
             let entry = self.live(table).get(index);
-            let address = if index == first {
-                range.start()
-            } else {
-                range.end() - 1
-            };
-            let base = address.align_down(level.size());
             let (part, whole) = part(level, range, base);
-            if whole || entry.is_absent() {
+            let Some(below) = level.below().filter(|_| !whole && !entry.is_absent()) else {
+                if detached.is_none() && !entry.is_table(level) {
+                    self.live(table).set(index, entry.attached());
+                }
                 continue;
-            }
+            };
             if entry.is_table(level) {
                 self.split_in(below, Table::of(entry), part, detached);
                 continue;

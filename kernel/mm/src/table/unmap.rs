@@ -18,15 +18,9 @@ impl<M: Machine> PageTables<M> {
         if range.is_empty() {
             return;
         }
-        let found = self.detach(range);
+        let found = self.take_out(range);
         if !found.anything {
             return;
-        }
-        if let Some(reach) = found.reach() {
-            self.flush(range, reach);
-        }
-        if found.cut {
-            self.split_detached(range);
         }
         self.drain_in(Level::Pgd, self.root, range, false, &mut sink);
         if found.cut {

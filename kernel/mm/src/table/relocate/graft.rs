@@ -13,6 +13,9 @@ impl<M: Machine> Relocation<'_, M> {
     pub(super) fn graft_run(&mut self, place: &Place, run: Range<usize>) -> usize {
         let (mut end, mut moved) = (run.end, 0);
         let from = place.table;
+        if from.may_be_contiguous(&self.tables.machine) && !self.keeps_groups(place.level) {
+            self.tables.unfold_all(place.level, from, run.clone());
+        }
         while end > run.start {
             // Holes cost a test each, and make no table at the target.
             if self.tables.live(from).get(end - 1).is_absent() {
@@ -27,6 +30,11 @@ impl<M: Machine> Relocation<'_, M> {
             end -= count;
         }
         moved
+    }
+
+    /// Whether a contiguous group of `level` is one at the target too.
+    pub(super) fn keeps_groups(&self, level: Level) -> bool {
+        self.destination(VirtAddr::new(0)).is_aligned(level.group_size())
     }
 
     /// Moves `count` entries from index `at` of `from` to index `there` of `to`.

@@ -69,15 +69,9 @@ impl<M: Machine> PageTables<M> {
         if source.is_empty() {
             return;
         }
-        let found = self.detach(source);
+        let found = self.take_out(source);
         if !found.anything {
             return;
-        }
-        if let Some(reach) = found.reach() {
-            self.flush(source, reach);
-        }
-        if found.cut {
-            self.split_detached(source);
         }
         let agree = agreement(source, target.start());
         Relocation {

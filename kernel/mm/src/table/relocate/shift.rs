@@ -37,6 +37,9 @@ impl<M: Machine> Relocation<'_, M> {
         let total = table.occupancy(&self.tables.machine);
         self.tables.counters.read += pages.len() as u64;
         self.tables.counters.written += total as u64;
+        if table.may_be_contiguous(&self.tables.machine) && !self.keeps_groups(Level::Pte) {
+            self.tables.unfold_all(Level::Pte, table, pages.clone());
+        }
 
         // A table that holds all that it can need not be counted.
         let full = total == pages.len();
@@ -67,7 +70,7 @@ impl<M: Machine> Relocation<'_, M> {
         let (from, to) = (self.tables.plain(table), self.tables.plain(stale.table));
         to.clear(0..index);
         from.move_to(&self.tables.machine, pages, to, index);
-        stale.table.gain(&self.tables.machine, count);
+        stale.table.gain_from(&self.tables.machine, table, count);
     }
 
     /// Makes a detached table the target's table for its lower end, `low`, of which `count` entries are not absent and which
@@ -129,7 +132,7 @@ impl<M: Machine> Relocation<'_, M> {
             from.plain(machine)
                 .move_to(machine, run, to.plain(machine), index);
         }
-        to.gain(machine, count);
+        to.gain_from(machine, from, count);
     }
 
     /// Moves a block, detached, that cannot be a block at the target.

@@ -13,6 +13,7 @@ const BLOCK: u64 = 512;
 enum Op {
     Map { page: u64, count: u64, clean: bool },
     Block(u64),
+    Group(u64),
     Guard(u64),
     Unmap { page: u64, count: u64 },
     Protect { page: u64, count: u64, rights: Rights },
@@ -88,6 +89,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (page(), 1..700u64, any::<bool>()).prop_map(|(page, count, clean)| Op::Map { page, count, clean }),
         2 => page().prop_map(Op::Block),
+        2 => page().prop_map(Op::Group),
         1 => page().prop_map(Op::Guard),
         1 => (page(), count()).prop_map(|(page, count)| Op::Unmap { page, count }),
         2 => (page(), count(), rights).prop_map(|(page, count, rights)| Op::Protect { page, count, rights }),
@@ -107,6 +109,7 @@ fn run(pair: &mut Pair, op: Op) {
             (page..page + count).for_each(|page| pair.map(page, attributes));
         }
         Op::Block(page) => pair.map_block(page, RW),
+        Op::Group(page) => pair.map_group(page, RW.clean().not_accessed()),
         Op::Guard(page) => pair.guard(page),
         Op::Unmap { page, count } => pair.unmap(pages(page, count)),
         Op::Protect { page, count, rights } => pair.protect(pages(page, count), rights),
@@ -116,7 +119,7 @@ fn run(pair: &mut Pair, op: Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn tables_are_what_the_model_says(ops in prop::collection::vec(op(), 1..24), features in features(), fail in prop::option::of(0..40u64)) {
