@@ -8,6 +8,8 @@ mod frames;
 mod heap;
 mod linear;
 mod machine;
+#[cfg(feature = "ktest")]
+mod relocation;
 mod stack;
 mod tables;
 
