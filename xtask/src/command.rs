@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::say;
+use crate::{say, workspace};
 
 /// A command as a line for a shell: the variables that it sets, the program, its arguments, quoted where they must be.
 pub(crate) fn quoted(command: &Command) -> String {
@@ -114,6 +114,15 @@ mod tests {
         let line = quoted(&command);
         let read_back = shlex::split(&line).expect("the line is well-formed");
         assert_eq!(read_back[1..], words);
+    }
+
+    #[test]
+    fn another_folder_is_entered_first() {
+        let mut command = Command::new("ls");
+        command.current_dir("/tmp");
+        assert_eq!(quoted(&command), "cd /tmp && ls");
+        command.current_dir(std::env::current_dir().unwrap());
+        assert_eq!(quoted(&command), "ls");
     }
 
     #[test]

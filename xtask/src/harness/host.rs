@@ -181,29 +181,36 @@ fn own_words(out: &str) -> String {
         .collect()
 }
 
-/// Documentation tests of a package, all as one trial.
-pub(crate) fn doc_trial(package: &'static str, print_times: bool) -> Trial {
-    report::timed(
+/// Documentation tests of a package, all as one trial, if it has any.
+pub(crate) fn doc_trial(package: &'static str, print_times: bool) -> Option<Trial> {
+    let list = doc_tests(package, &["--", "--list"]);
+    if list.as_ref().is_ok_and(|list| !list.contains(": test")) {
+        return None;
+    }
+    Some(report::timed(
         format!("host::{package}::documentation"),
         print_times,
-        move || {
-            let mut cargo = compile::cargo();
-            cargo.args(["test", "--quiet", "--doc", "--package", package]);
-            let output = cargo
-                .stdin(Stdio::null())
-                .output()
-                .map_err(|error| Failed::from(error.to_string()))?;
-            if output.status.success() {
-                return Ok(Completion::Completed);
-            }
-            let text = format!(
-                "{}{}",
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            );
-            Err(Failed::from(text.trim().to_owned()))
+        move || match list.and_then(|_| doc_tests(package, &[])) {
+            Ok(_) => Ok(Completion::Completed),
+            Err(error) => Err(Failed::from(format!("{error:#}"))),
         },
-    )
+    ))
+}
+
+fn doc_tests(package: &str, more: &[&str]) -> Result<String> {
+    let mut cargo = compile::cargo();
+    cargo
+        .args(["test", "--quiet", "--doc", "--package", package])
+        .args(more);
+    let output = cargo
+        .stdin(Stdio::null())
+        .output()
+        .context("cargo could not be started")?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if !output.status.success() {
+        bail!("{}{}", text(&output.stdout), text(&output.stderr).trim_end());
+    }
+    Ok(text(&output.stdout))
 }
 
 #[cfg(test)]

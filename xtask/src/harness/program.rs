@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use libtest_mimic::{Completion, Failed, Trial};
 
 use super::report;
@@ -126,7 +126,7 @@ impl Case {
                 let _ = std::fs::remove_file(archive);
             }
         }
-        judged.with_context(|| format!("$ {}", quoted(&command)))
+        judged.map_err(|error| anyhow!("{error:#}\n$ {}", quoted(&command)))
     }
 
     /// Packs the program into an archive of its own.
@@ -190,9 +190,9 @@ impl Expected {
     }
 }
 
-/// Whether a line begins with `FILE.rs:LINE: `.
+/// Whether a line begins with `FILE.rs:LINE: `, or `FAILED FILE.c:LINE: `.
 fn is_place(line: &str) -> bool {
-    let mut parts = line.splitn(3, ':');
+    let mut parts = line.strip_prefix("FAILED ").unwrap_or(line).splitn(3, ':');
     let file = parts
         .next()
         .is_some_and(|file| file.ends_with(".rs") || file.ends_with(".c"));

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use crate::compile::Kernel;
 use crate::exit::{self, WithStatus};
 use crate::options::Size;
+use crate::workspace::short;
 
 /// Where QEMU's `virt` has its memory.
 const RAM: u64 = 0x4000_0000;
@@ -150,10 +151,10 @@ impl Machine {
 
     /// The usual way: QEMU plays the boot loader of Linux.
     fn load_flat(&self, command: &mut Command, load: &Load) -> Result<()> {
-        command.arg("-kernel").arg(&load.kernel.image);
+        command.arg("-kernel").arg(short(&load.kernel.image));
         if let Some(archive) = load.archive {
             self.check_room(archive)?;
-            command.arg("-initrd").arg(archive);
+            command.arg("-initrd").arg(short(archive));
         }
         Ok(())
     }
@@ -161,14 +162,14 @@ impl Machine {
     /// The ELF file: QEMU neither loads an archive for it nor names one in the device tree. So a generic loader puts the
     /// archive where QEMU would have, and the kernel's command line says where that is, as Linux's `initrd=` does.
     fn load_elf(&self, command: &mut Command, load: &Load, words: &mut Vec<String>) -> Result<()> {
-        command.arg("-kernel").arg(&load.kernel.elf);
+        command.arg("-kernel").arg(short(&load.kernel.elf));
         if let Some(archive) = load.archive {
             let length = self.check_room(archive)?;
             let start = RAM + self.archive_offset();
             command.arg("-device");
             command.arg(format!(
                 "loader,file={},addr={start:#x},force-raw=on",
-                comma_doubled(archive)
+                comma_doubled(&short(archive))
             ));
             words.push(format!("initrd={start:#x},{length:#x}"));
         }

@@ -76,7 +76,7 @@ impl Mirror {
 #[derive(Debug)]
 pub(crate) struct PrivateApt {
     folder: PathBuf,
-    options: Vec<String>,
+    configuration: PathBuf,
 }
 
 impl PrivateApt {
@@ -88,24 +88,13 @@ impl PrivateApt {
         }
         let sources = folder.join("debian.sources");
         std::fs::write(&sources, mirror.stanza(suite)).context("could not write a sources file")?;
-        let mut options = vec![
-            format!("Dir::Etc::SourceList={}", sources.display()),
-            "Dir::Etc::SourceParts=/dev/null".to_owned(),
-            format!("Dir::State::Lists={}", folder.join("lists").display()),
-            format!("Dir::Cache={}", folder.join("cache").display()),
-            "Dir::State::Status=/dev/null".to_owned(),
-            // Root's apt would fetch as another user, who may have no right to the target folder.
-            "APT::Sandbox::User=".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".to_owned(),
-            // What the system does after an update is nothing for an apt of its own.
-            "APT::Update::Post-Invoke-Success=".to_owned(),
-        ];
-        if let Some(architecture) = architecture {
-            options.push(format!("APT::Architecture={architecture}"));
-            options.push(format!("APT::Architectures={architecture}"));
-        }
-        let apt = PrivateApt { folder, options };
+        let configuration = folder.join("apt.conf");
+        std::fs::write(&configuration, configure(&folder, architecture))
+            .context("could not write apt's settings")?;
+        let apt = PrivateApt {
+            folder,
+            configuration,
+        };
         command::run(apt.command("apt-get").args(["--quiet=2", "update"]))
             .with_context(|| format!("could not fetch the index of {suite}"))?;
         Ok(apt)
@@ -113,9 +102,7 @@ impl PrivateApt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        for option in &self.options {
-            command.args(["-o", option]);
-        }
+        command.arg("-c").arg(workspace::short(&self.configuration));
         command
     }
 
@@ -134,7 +121,9 @@ impl PrivateApt {
 
     /// Fetches a package, which apt checks against the index, and unpacks it into a folder.
     pub(crate) fn unpack(&self, package: &str, version: &str, into: &Path) -> Result<()> {
-        let mut apt = self.command("apt-get");
+        // apt downloads into the folder where it is started.
+        let mut apt = Command::new("apt-get");
+        apt.arg("-c").arg(&self.configuration).current_dir(&self.folder);
         apt.args(["--quiet=2", "download", &format!("{package}={version}")])
             .current_dir(&self.folder);
         command::run(&mut apt).with_context(|| format!("could not fetch {package} {version}"))?;
@@ -142,7 +131,11 @@ impl PrivateApt {
         // A folder with the right name is a whole one: unpacked beside it first.
         let partial = into.with_extension("partial");
         let _ = std::fs::remove_dir_all(&partial);
-        let unpacked = command::run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&partial));
+        let unpacked = command::run(
+            Command::new("dpkg-deb")
+                .arg("-x")
+                .args([&file, &partial].map(|path| workspace::short(path))),
+        );
         std::fs::remove_file(&file)?;
         unpacked.with_context(|| format!("could not unpack {}", file.display()))?;
         let _ = std::fs::remove_dir_all(into);
@@ -159,6 +152,32 @@ impl PrivateApt {
         }
         bail!("apt left no package {package} in {}", self.folder.display())
     }
+}
+
+/// The settings (apt.conf(5)) that keep such an apt to itself. They are read after the system's own, from which the way to the
+/// network comes.
+fn configure(folder: &Path, architecture: Option<&str>) -> String {
+    let folder = folder.display();
+    let mut text = format!(
+        "Dir::Etc::SourceList \"{folder}/debian.sources\";
+Dir::Etc::SourceParts \"/dev/null\";
+Dir::State::Lists \"{folder}/lists\";
+Dir::State::Status \"/dev/null\";
+Dir::Cache \"{folder}/cache\";
+// Root's apt would fetch as another user, who may have no right to this folder.
+APT::Sandbox::User \"\";
+Acquire::Languages \"none\";
+// What the system does after an update is nothing for an apt of its own.
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+"
+    );
+    if let Some(architecture) = architecture {
+        text.push_str(&format!(
+            "APT::Architecture \"{architecture}\";\n#clear APT::Architectures;\nAPT::Architectures {{ \"{architecture}\"; }};\n"
+        ));
+    }
+    text
 }
 
 /// Installs packages for the whole system. Only root can.

@@ -8,7 +8,8 @@ use anyhow::{Result, bail};
 
 use super::apt::{self, Mirror, PrivateApt};
 use super::system::{Family, System, has_apt, is_root};
-use crate::{command, say, workspace};
+use crate::workspace::{self, short};
+use crate::{command, say};
 
 /// The compiler.
 pub(crate) const COMPILER: &str = "aarch64-linux-gnu-gcc";
@@ -100,11 +101,12 @@ impl CrossCompiler {
 
     /// The command that compiles one source file into a static executable, or why it can't be.
     pub(crate) fn command(&self, source: &Path, program: &Path, linking: Linking) -> Result<Command> {
+        let (source, program) = (&short(source), short(program));
         let mut gcc = Command::new(COMPILER);
         gcc.args(["-O2", "-Wall", "-o"]).arg(program);
         match linking {
-            Linking::Glibc => gcc.args(["-static", "-no-pie"]).arg(source),
-            Linking::GlibcPie => gcc.args(["-static-pie", "-fPIE"]).arg(source),
+            Linking::Glibc => gcc.args(["-static", "-no-pie"]).arg(source).arg("-lm"),
+            Linking::GlibcPie => gcc.args(["-static-pie", "-fPIE"]).arg(source).arg("-lm"),
             Linking::Musl => self.musl(&mut gcc, source, "crt1.o", &["-static", "-no-pie", "-fno-PIE"])?,
             Linking::MuslPie => self.musl(&mut gcc, source, "rcrt1.o", &["-static-pie", "-fPIE"])?,
         };
@@ -120,7 +122,7 @@ impl CrossCompiler {
         flags: &[&str],
     ) -> Result<&'a mut Command> {
         let folder = match &self.musl {
-            Ok(folder) => folder,
+            Ok(folder) => short(folder),
             Err(reason) => bail!("{reason}"),
         };
         let lib = folder.join("usr/lib/aarch64-linux-musl");

@@ -180,7 +180,7 @@ impl Test {
             Ok(list) => trials.extend(list),
             Err(error) => trials.push(report::failing("host::build", format!("{error:#}"))),
         }
-        trials.push(host::doc_trial("mm", print_times));
+        trials.extend(host::doc_trial("mm", print_times));
     }
 
     fn add_programs(&self, core: &Core, bench: &Arc<program::Bench>, trials: &mut Vec<Trial>) -> Result<()> {
