@@ -24,24 +24,49 @@ impl<M: Machine> AddressSpace<M> {
         }
         let addr = addr.align_down(PAGE_SIZE);
         let write = access == Access::Write;
-        match self.tables.slot(addr).entry() {
-            Entry::Leaf(leaf) if write && is_shared_copy(leaf) => {
-                self.break_copy_on_write(&vma, addr, leaf)?
+        let slot = self.tables.slot(addr);
+        match slot.entry() {
+            Entry::Absent if write && vma.backing == Backing::Anonymous => {
+                // The usual fault, and the shortest way: one walk.
+                let page = page::adopt(&self.machine, zeroed_frame(&self.machine)?);
+                let attributes = Attributes::user(rights(&vma));
+                let filled = slot.fill(Leaf {
+                    address: page,
+                    attributes,
+                });
+                self.own_page_mapped(&vma, page, filled)
             }
-            Entry::Leaf(_) => self.touch(&vma, addr, write),
-            Entry::Guard => return Err(FaultError::AccessError),
-            Entry::Absent | Entry::Table(_) => self.bring_in(&vma, addr, write)?,
+            Entry::Leaf(leaf) if write && is_shared_copy(leaf) => self.break_copy_on_write(&vma, addr, leaf),
+            Entry::Leaf(_) => {
+                // The entry allows the access, or would if the hardware kept access and dirty state; or another thread's fault
+                // came first.
+                let rights = rights(&vma);
+                slot.set_attributes(|attributes| attributes.with_rights(rights).touched(write));
+                Ok(())
+            }
+            Entry::Guard => Err(FaultError::AccessError),
+            Entry::Absent | Entry::Table(_) => self.bring_in(&vma, addr, write),
         }
-        Ok(())
     }
 
-    /// Maps a page where there is none.
+    /// Ends the mapping of a page that is the mapping's own.
+    fn own_page_mapped(
+        &mut self,
+        vma: &Vma,
+        page: PhysAddr,
+        filled: Result<(), OutOfMemory>,
+    ) -> Result<(), FaultError> {
+        if filled.is_err() {
+            page::release(&self.machine, page);
+        } else {
+            self.give_identity(vma);
+        }
+        Ok(filled?)
+    }
+
+    /// Maps a page where there is none; of anonymous memory the zero page, to be read.
     fn bring_in(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
         match vma.backing {
-            Backing::Anonymous if write => {
-                let frame = self.zeroed_frame()?;
-                self.map_own(vma, addr, frame)
-            }
             Backing::Anonymous => {
                 let attributes = read_only(vma) | Attributes::ZERO_PAGE;
                 let leaf = Leaf {
@@ -85,9 +110,12 @@ impl<M: Machine> AddressSpace<M> {
     /// Maps a frame that is to be the mapping's own, where nothing is mapped.
     fn map_own(&mut self, vma: &Vma, addr: VirtAddr, frame: Frame) -> Result<(), FaultError> {
         let page = page::adopt(&self.machine, frame);
-        self.map_page(vma, addr, page, Attributes::user(rights(vma)))?;
-        self.give_identity(vma);
-        Ok(())
+        self.sync_code(vma, page);
+        let filled = self.tables.slot(addr).fill(Leaf {
+            address: page,
+            attributes: Attributes::user(rights(vma)),
+        });
+        self.own_page_mapped(vma, page, filled)
     }
 
     /// Maps a page with the reference that the caller has to it; that is given up where there is no memory for a table.
@@ -112,7 +140,7 @@ impl<M: Machine> AddressSpace<M> {
     /// A write to the zero page, or to a page that may have other users: gets a page of its own, unless it is alone already.
     fn break_copy_on_write(&mut self, vma: &Vma, addr: VirtAddr, leaf: Leaf) -> Result<(), FaultError> {
         if leaf.attributes.contains(Attributes::ZERO_PAGE) {
-            let frame = self.zeroed_frame()?;
+            let frame = zeroed_frame(&self.machine)?;
             self.replace_by_own(vma, addr, frame);
         } else if page::is_sole(&self.machine, leaf.address) {
             let rights = rights(vma);
@@ -138,14 +166,6 @@ impl<M: Machine> AddressSpace<M> {
             attributes: Attributes::user(rights(vma)),
         };
         self.tables.slot(addr).replace(leaf);
-    }
-
-    /// An access that the entry in the tables allows, or would if the hardware kept access and dirty state; or that lost a race.
-    fn touch(&mut self, vma: &Vma, addr: VirtAddr, write: bool) {
-        let rights = rights(vma);
-        self.tables
-            .slot(addr)
-            .set_attributes(|attributes| attributes.with_rights(rights).touched(write));
     }
 
     /// Gives a mapping its identity with its first own page.
@@ -177,12 +197,6 @@ impl<M: Machine> AddressSpace<M> {
         })
     }
 
-    fn zeroed_frame(&self) -> Result<Frame, FaultError> {
-        let mut frame = self.machine.take_frame().ok_or(FaultError::OutOfMemory)?;
-        self.machine.clear(&mut frame);
-        Ok(frame)
-    }
-
     fn copy_of(&self, page: PhysAddr) -> Result<Frame, FaultError> {
         let mut frame = self.machine.take_frame().ok_or(FaultError::OutOfMemory)?;
         self.machine.copy(page, &mut frame);
@@ -195,6 +209,12 @@ impl<M: Machine> AddressSpace<M> {
             self.machine.sync_code(page);
         }
     }
+}
+
+fn zeroed_frame(machine: &impl Machine) -> Result<Frame, FaultError> {
+    let mut frame = machine.take_frame().ok_or(FaultError::OutOfMemory)?;
+    machine.clear(&mut frame);
+    Ok(frame)
 }
 
 impl From<OutOfMemory> for FaultError {

@@ -15,7 +15,7 @@ use crate::{Errno, PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
 /// what a slice unmaps is what the next one's limits are checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// What makes room for the mapping (`MREMAP_FIXED`).
+    /// What makes room for the mapping (`MREMAP_FIXED`); `None` where nothing is in its way.
     pub(crate) clear: Option<PageRange>,
     /// The tail that a shrink cuts off. It may hold several mappings and holes.
     pub(crate) cut: Option<PageRange>,
@@ -184,19 +184,7 @@ fn plan_at(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan, Errno>
 
 /// Linux's `mremap_to`: an address was given, as an order or as a hint.
 fn plan_to(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan, Errno> {
-    let fixed = request.flags.contains(RemapFlags::FIXED);
-    let clear = match fixed {
-        true => Some(PageRange::from_len(request.new, request.new_len).ok_or(Errno::EINVAL)?),
-        false => None,
-    };
-    if let Some(clear) = clear {
-        view.check_unmap(clear)?;
-        if clear.contains(request.old) {
-            // An empty source at the start of the target. Linux unmaps the mapping, then does not find it, and the data is
-            // gone. Here the answer is the same, and nothing is lost.
-            return Err(Errno::EFAULT);
-        }
-    }
+    let clear = what_to_clear(view, request)?;
     let cut = match request.new_len < request.old_len {
         true => match tail(view, request) {
             Ok(tail) => Some(tail),
@@ -217,6 +205,24 @@ fn plan_to(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan, Errno>
     Ok(Plan { clear, cut, last })
 }
 
+/// What is in the way of a call that names its target; `None` where nothing is, or the target is a mere hint.
+fn what_to_clear(view: &View<'_>, request: &Request) -> Result<Option<PageRange>, Errno> {
+    if !request.flags.contains(RemapFlags::FIXED) {
+        return Ok(None);
+    }
+    let target = PageRange::from_len(request.new, request.new_len).ok_or(Errno::EINVAL)?;
+    if view.tree.is_free(target) {
+        return Ok(None);
+    }
+    view.check_unmap(target)?;
+    if target.contains(request.old) {
+        // An empty source at the start of the target. Linux unmaps the mapping, then does not find it, and the data is
+        // gone. Here the answer is the same, and nothing is lost.
+        return Err(Errno::EFAULT);
+    }
+    Ok(Some(target))
+}
+
 /// Rows 23 to 26, as they will be once the target is cleared and the tail cut.
 fn plan_last_of_to(
     view: &View<'_>,
@@ -224,14 +230,15 @@ fn plan_last_of_to(
     vma: &Vma,
     clear: Option<PageRange>,
 ) -> Result<Last, Errno> {
-    let freed = clear.map(|clear| view.freed_by(clear)).unwrap_or_default();
-    let pages = request.new_len >> PAGE_SHIFT;
-    if request.flags.contains(RemapFlags::DONTUNMAP) && !view.may_expand(vma.prot, vma.flags, pages, freed) {
-        return Err(Errno::ENOMEM);
+    if request.flags.contains(RemapFlags::DONTUNMAP) {
+        let freed = clear.map(|clear| view.freed_by(clear)).unwrap_or_default();
+        if !view.may_expand(vma.prot, vma.flags, request.new_len >> PAGE_SHIFT, freed) {
+            return Err(Errno::ENOMEM);
+        }
     }
-    let wish = match clear {
-        Some(clear) => Wish::Fixed(clear.start().get()),
-        None => Wish::Hint(request.new.get()),
+    let wish = match request.flags.contains(RemapFlags::FIXED) {
+        true => Wish::Fixed(request.new.get()),
+        false => Wish::Hint(request.new.get()),
     };
     let target = place(view, request, vma, wish)?;
     let mappings = clear.map_or(view.tree.len(), |clear| mappings_without(view, clear));

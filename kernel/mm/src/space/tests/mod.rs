@@ -6,6 +6,8 @@ mod fault;
 mod identity;
 mod layout;
 mod map;
+mod memory_failure;
+mod model;
 mod mremap;
 mod mremap_errors;
 mod protect;
