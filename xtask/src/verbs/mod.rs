@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod gdb;
+pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod size;
 pub(crate) mod symbolize;
