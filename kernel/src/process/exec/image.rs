@@ -273,7 +273,13 @@ fn load_segment(file: &[u8], index: usize, header: &ProgramHeader) -> Result<Seg
     if last_page.is_none() {
         return Err(Refusal::KernelHalf { segment: index });
     }
-    file_part(file, header.p_offset, header.p_filesz)?;
+    // With nothing in the file, as of .bss alone, where it would lie there means nothing.
+    let in_file = if header.p_filesz == 0 {
+        0..0
+    } else {
+        file_part(file, header.p_offset, header.p_filesz)?;
+        header.p_offset..header.p_offset + header.p_filesz
+    };
     if header.p_filesz != 0 && header.p_vaddr % PAGE_SIZE != header.p_offset % PAGE_SIZE {
         return Err(Refusal::Misaligned { segment: index });
     }
@@ -281,7 +287,7 @@ fn load_segment(file: &[u8], index: usize, header: &ProgramHeader) -> Result<Seg
     Ok(Segment {
         start: header.p_vaddr,
         memory_len: header.p_memsz,
-        file: header.p_offset..header.p_offset + header.p_filesz,
+        file: in_file,
         protection: Protection {
             read: flag(abi::PF_R),
             write: flag(abi::PF_W),
