@@ -16,7 +16,13 @@ pub(crate) fn quoted(command: &Command) -> String {
     let words = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(quote);
-    variables.chain(words).collect::<Vec<_>>().join(" ")
+    let line = variables.chain(words).collect::<Vec<_>>().join(" ");
+    match command.get_current_dir() {
+        Some(folder) if std::env::current_dir().is_ok_and(|here| here != folder) => {
+            format!("cd {} && {line}", quote(workspace::short(folder).as_os_str()))
+        }
+        _ => line,
+    }
 }
 
 /// One word for a shell. What can't be one (a NUL byte) is shown as it is.
