@@ -4,14 +4,17 @@
 
 extern crate alloc;
 
-#[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
+#[allow(dead_code, reason = "what it is for is not there yet")]
 mod arch;
-#[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the scheduler will ask for the time of day"
+)]
 mod board;
 mod fs;
 mod ktest;
 mod logging;
-#[allow(dead_code, unused_imports, reason = "what it is for is not there yet")]
 mod memory;
 mod panic;
 mod process;

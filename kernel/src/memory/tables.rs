@@ -2,10 +2,8 @@
 //!
 //! A mapping of the kernel is made where nothing was mapped, so no edit needs a flush, and taken out page by page with one.
 
-use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{Readable, TTBR1_EL1};
 use boot::IMAGE_BASE;
-use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hardware::PhysRange;
 use mm::machine::Frame;
@@ -14,7 +12,7 @@ use mm::{PAGE_SIZE, PhysAddr, VirtAddr};
 
 use super::linear::{self, address_of};
 use super::{OutOfMemory, frames, image};
-use crate::arch::pages;
+use crate::arch::{pages, tlb};
 use crate::sync::Mutex;
 
 /// A table, as the walker of the MMU and the kernel see it.
@@ -63,8 +61,8 @@ impl Tables {
             phys = phys + level.size();
         }
         // The stores come before any walk on behalf of a later access, which needs no flush: nothing was there before.
-        barrier::dsb(barrier::ISHST);
-        barrier::isb(barrier::SY);
+        tlb::dsb_stores();
+        tlb::isb();
         Ok(())
     }
 
@@ -91,7 +89,7 @@ impl Tables {
                 Entry::Absent => {
                     let next = self.new_table()?;
                     // A walker must not see the table before it is clear.
-                    barrier::dsb(barrier::ISHST);
+                    tlb::dsb_stores();
                     entry.store(Descriptor::table(next).raw(), Relaxed);
                     next
                 }
@@ -179,15 +177,12 @@ fn table_at(address: PhysAddr) -> &'static Table {
     unsafe { &*pointer }
 }
 
-/// Forgets what every core knows of the page at `virt`.
+/// Forgets what the TLB knows of the page at `virt`.
 fn flush_page(virt: u64) {
-    barrier::dsb(barrier::ISHST);
-    // SAFETY: forgetting translations changes nothing that a program or the kernel could rely on.
-    unsafe {
-        asm!("tlbi vaae1is, {}", in(reg) (virt >> 12) & ((1 << 44) - 1), options(nostack, preserves_flags))
-    };
-    barrier::dsb(barrier::ISH);
-    barrier::isb(barrier::SY);
+    tlb::dsb_stores();
+    tlb::tlbi_kernel_page(virt);
+    tlb::dsb();
+    tlb::isb();
 }
 
 /// Maps `frame` at `virt`.
