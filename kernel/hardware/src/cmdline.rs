@@ -1,5 +1,7 @@
 //! The kernel's command line: `/chosen/bootargs` of the device tree.
 
+use crate::PhysRange;
+
 /// How much the kernel tells, from least to most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogLevel {
@@ -27,6 +29,9 @@ pub struct CommandLine {
     pub trace: bool,
     /// `ktest`: run the in-kernel harness in place of a program.
     pub ktest: bool,
+    /// `initrd=START,BYTES`: where the archive is, for a loader that cannot say so in the device tree. Both numbers are decimal,
+    /// or hexadecimal behind `0x`.
+    pub initrd: Option<PhysRange>,
 }
 
 impl CommandLine {
@@ -36,6 +41,7 @@ impl CommandLine {
         log: LogLevel::Warn,
         trace: false,
         ktest: false,
+        initrd: None,
     };
 
     /// Reads the words of `bootargs`. The last of two contradicting words holds.
@@ -51,10 +57,23 @@ impl CommandLine {
                 "log=info" => line.log = LogLevel::Info,
                 "log=debug" => line.log = LogLevel::Debug,
                 "log=trace" => line.log = LogLevel::Trace,
-                _ => {}
+                _ => line.initrd = word.strip_prefix("initrd=").and_then(place).or(line.initrd),
             }
         }
         line
+    }
+}
+
+/// The range of `START,BYTES`; `None` for anything else.
+fn place(text: &str) -> Option<PhysRange> {
+    let (start, bytes) = text.split_once(',')?;
+    PhysRange::from_len(number(start)?, number(bytes)?).filter(|range| !range.is_empty())
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
     }
 }
 
@@ -64,14 +83,17 @@ mod tests {
 
     #[test]
     fn words_are_found_among_those_of_the_firmware() {
-        let line = CommandLine::parse("console=ttyAMA0 semihosting  log=debug rootwait ktest");
+        let line =
+            CommandLine::parse("console=ttyAMA0 semihosting  log=debug rootwait ktest initrd=0x48000000,16");
+        let initrd = Some(PhysRange::new(0x4800_0000, 0x4800_0010));
         assert_eq!(
             line,
             CommandLine {
                 semihosting: true,
                 log: LogLevel::Debug,
                 trace: false,
-                ktest: true
+                ktest: true,
+                initrd
             }
         );
     }
@@ -83,6 +105,14 @@ mod tests {
             CommandLine::DEFAULT
         );
         assert_eq!(CommandLine::parse(""), CommandLine::DEFAULT);
+        assert_eq!(
+            CommandLine::parse("initrd=/boot/initrd initrd=1, initrd=-1,2 initrd=0xz,1"),
+            CommandLine::DEFAULT
+        );
+        assert_eq!(
+            CommandLine::parse("initrd=4096,0 initrd=0xffffffffffffffff,2"),
+            CommandLine::DEFAULT
+        );
     }
 
     #[test]

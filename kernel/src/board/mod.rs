@@ -44,7 +44,7 @@ pub(crate) fn init(info: &BootInfo) {
     };
     // SAFETY: boot mapped `size` bytes there, read-only and for good; nothing writes to the tree's memory.
     let blob = unsafe { core::slice::from_raw_parts(tree.window as *const u8, tree.size as usize) };
-    let description = match hardware::describe(blob) {
+    let mut description = match hardware::describe(blob) {
         Ok(description) => description,
         Err(error) => {
             fallback::console(info);
@@ -53,6 +53,7 @@ pub(crate) fn init(info: &BootInfo) {
     };
     let line = CommandLine::parse(description.bootargs);
     COMMAND_LINE.call_once(|| line);
+    description.initrd = line.initrd.or(description.initrd);
     power::init(info.entry_level(), description.psci);
     if line.semihosting {
         host::listen();
