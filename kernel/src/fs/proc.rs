@@ -1,4 +1,5 @@
-//! `/proc`: what a program reads about itself, (`proc(5)`).
+//! `/proc`: what a program reads about itself, (`proc(5)`), and
+//! what its address space has cost.
 
 use alloc::format;
 use alloc::string::String;
@@ -44,7 +45,9 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
     let process = process::scheduler::try_current()?.process.clone();
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     match (first, rest) {
-        ("", _) => Some(folder(path, &[&format!("{}", process.id), "self"])),
+        ("", _) => Some(folder(path, &[&format!("{}", process.id), "inarch", "self"])),
+        ("inarch", "") => Some(folder(path, &["counters"])),
+        ("inarch", "counters") => Some(Entry::Text(process, counters, format!("/proc/{path}"))),
         ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
         (number, rest) => of_process(process::find(number.parse().ok()?)?, path, rest),
     }
@@ -209,4 +212,15 @@ fn statm(process: &Process) -> Vec<u8> {
         usage.data + usage.stack
     )
     .into_bytes()
+}
+
+/// What the page tables of the reader's address space had to do: a name a line, then the count since the process began and the count of
+/// the last call on memory or page fault before this.
+fn counters(process: &Process) -> Vec<u8> {
+    let (since_start, last_call) = process.space.lock().counters();
+    let lines = since_start.entries().zip(last_call.entries());
+    lines
+        .map(|((name, all), (_, last))| format!("{name} {all} {last}\n"))
+        .collect::<String>()
+        .into_bytes()
 }

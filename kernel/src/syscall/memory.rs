@@ -89,14 +89,15 @@ pub(super) fn mincore(call: &mut Call<'_>) -> Answer {
     let mut batch = [0; MINCORE_BATCH];
     let mut done = 0;
     while done < pages {
-        let count = (pages - done).min(MINCORE_BATCH as u64);
-        let batch = &mut batch[..count as usize];
-        call.process()
+        let room = (pages - done).min(MINCORE_BATCH as u64);
+        let batch = &mut batch[..room as usize];
+        let count = call
+            .process()
             .space
             .lock()
             .mincore(addr + done * PAGE_SIZE, batch)?;
-        user::copy_out(answer + done, batch)?;
-        done += count;
+        user::copy_out(answer + done, &batch[..count])?;
+        done += count as u64;
     }
     Ok(0)
 }
