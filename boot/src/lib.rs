@@ -5,6 +5,11 @@
 //! with interrupts masked and no exception vectors set that could do more than stop.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
+#[cfg(test)]
+mod checks;
 mod info;
 mod layout;
 

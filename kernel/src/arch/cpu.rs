@@ -32,8 +32,6 @@ pub(crate) struct Features {
     pub(crate) unified_data: bool,
     /// Instruction caches need not be invalidated for new code (CTR_EL0.DIC).
     pub(crate) unified_instructions: bool,
-    /// There is a generator of random numbers (FEAT_RNG).
-    random: bool,
     /// The model and its revision.
     pub(crate) midr: u64,
 }
@@ -50,7 +48,6 @@ const NONE: Features = Features {
     instruction_line: 16,
     unified_data: false,
     unified_instructions: false,
-    random: false,
     midr: 0,
 };
 
@@ -89,22 +86,14 @@ pub(super) fn init() {
     if found.mmu.contains(access | dirty) {
         TCR_EL1.modify(TCR_EL1::HD::Enable);
     }
+    if found.pan {
+        // An exception sets it; what runs before the first one has to by itself.
+        // SAFETY: it forbids what the kernel does not do. The word is MSR PAN, #1, which an assembler for
+        // ARMv8.0 does not know.
+        unsafe { core::arch::asm!(".inst 0xd500419f", options(nostack)) };
+    }
     // SAFETY: `init` runs once, on the boot core, before anything that reads this.
     unsafe { *FOUND.0.get() = found };
-}
-
-/// 64 bits from the processor's generator of random numbers (RNDR); `None` where it has none, or none now.
-pub(crate) fn random() -> Option<u64> {
-    if !features().random {
-        return None;
-    }
-    let (value, failed): (u64, u64);
-    // SAFETY: the register exists; reading it sets the flags, Z if it gave no number.
-    unsafe {
-        core::arch::asm!("mrs {}, s3_3_c2_c4_0", "cset {}, eq", out(reg) value, out(reg) failed,
-            options(nomem, nostack));
-    }
-    (failed == 0).then_some(value)
 }
 
 fn read() -> Features {
@@ -121,7 +110,6 @@ fn read() -> Features {
         instruction_line: 4 << field(ctr, 0),
         unified_data: ctr >> 28 & 1 != 0,
         unified_instructions: ctr >> 29 & 1 != 0,
-        random: field(ID_AA64ISAR0_EL1.get(), 60) > 0,
         midr,
     }
 }

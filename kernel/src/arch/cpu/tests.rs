@@ -25,10 +25,15 @@ crate::ktest! {
         assert!(!must_repeat_flush(0x000f_0510) && !must_repeat_flush(0x510f_d0b0));
     }
 
-    /// Where the processor gives random numbers, they differ.
-    fn random_numbers_differ() {
-        if let (Some(first), Some(second)) = (random(), random()) {
-            assert_ne!(first, second);
+    /// The kernel runs with PAN where there is PAN, and with the memory types that the tables presume.
+    fn the_processor_is_set_up() {
+        use aarch64_cpu::registers::{MAIR_EL1, SCTLR_EL1};
+        assert_eq!(MAIR_EL1.get(), mm::table::MAIR);
+        assert!(SCTLR_EL1.is_set(SCTLR_EL1::M) && SCTLR_EL1.is_set(SCTLR_EL1::C) && SCTLR_EL1.is_set(SCTLR_EL1::I));
+        // SPAN: an exception sets PAN if it is clear. It must be set where there is no PAN.
+        assert_eq!(SCTLR_EL1.get() >> 23 & 1 != 0, !features().pan);
+        if features().pan {
+            assert_eq!(read_register!("s3_0_c4_c2_3"), 1 << 22);
         }
     }
 }
