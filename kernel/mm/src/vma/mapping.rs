@@ -237,6 +237,11 @@ impl Vma {
         Self { range, ..*self }
     }
 
+    /// Whether it counts and relates to its neighbours as `other` does, of which it is a part.
+    pub(super) fn has_traits_of(&self, other: &Self) -> bool {
+        self.flags == other.flags && self.identity() == other.identity()
+    }
+
     /// Whether its pages are copied before they are first written (Linux's `is_cow_mapping`).
     pub const fn is_cow(&self) -> bool {
         !self.flags.contains(VmaFlags::SHARED) && self.flags.contains(VmaFlags::MAYWRITE)

@@ -3,12 +3,12 @@
 //! A mapping's gap counts from the end of the one before it, so an edit that moves a mapping's end changes the gap of the next one
 //! too, and no other: all others stay where they are, and no subtree between needs to hear of it.
 
+use super::VmaTree;
 use super::inner::{INNER, INNER_MIN};
 use super::leaf::{Extent, LEAF, LEAF_MIN};
 use super::path::Path;
 use super::pool::NodeId;
-use super::summary::{Rare, Summary, Sums};
-use super::{Inner, Leaf, VmaTree};
+use super::summary::{Summary, Sums};
 use crate::vma::Vma;
 use crate::vma::merge::{Relation, relation};
 
@@ -49,11 +49,12 @@ impl VmaTree {
     pub(super) fn remove_at(&mut self, path: &Path) {
         let leaf = self.leaf(path);
         let (at, vma) = (path.at(), leaf.get(path.at(), path.base));
-        let mut sums = Sums::default().minus(&Sums::of(&vma).with(leaf.pair(at)));
+        let mut sums = Sums::NONE.without(leaf.pair(at));
+        sums.subtract(&Sums::of(&vma));
         let reach = leaf.extents()[at].reach();
         let mut span = 0u64.wrapping_sub(reach);
         if at + 1 < leaf.len() {
-            sums = sums.minus(&Sums::default().with(leaf.pair(at + 1)));
+            sums = sums.without(leaf.pair(at + 1));
             span = 0;
             let leaf = self.leaves.get_mut(path.steps[0].node);
             leaf.extent_mut(at + 1).gap += reach;
@@ -76,9 +77,8 @@ impl VmaTree {
         let (at, len, old) = (path.at(), leaf.len(), leaf.get(path.at(), path.base));
         let prev = self.before_if_touching(path, vma);
         let pair = related(prev.as_ref(), vma);
-        let mut sums = Sums::of(vma)
-            .with(pair)
-            .minus(&Sums::of(&old).with(leaf.pair(at)));
+        let mut sums = Sums::of(vma).with(pair).without(leaf.pair(at));
+        sums.subtract(&Sums::of(&old));
         let extent = Extent {
             gap: vma.start().get() - path.base,
             len: vma.range.len(),
@@ -93,11 +93,7 @@ impl VmaTree {
             *leaf.extent_mut(at) = extent;
             leaf.set_traits(at, vma);
             let next_after = leaf.pair(at + 1);
-            sums.add(
-                &Sums::default()
-                    .with(next_after)
-                    .minus(&Sums::default().with(next_before)),
-            );
+            sums = sums.with(next_after).without(next_before);
         } else {
             if let Some(next) = self.step_on(path) {
                 let next_vma = self.leaf(&next).get(0, next.base);
@@ -118,7 +114,7 @@ impl VmaTree {
     pub(super) fn set_head(&mut self, path: &Path, gap: u64, pair: Relation) {
         let leaf = self.leaves.get_mut(path.steps[0].node);
         let span = gap.wrapping_sub(leaf.extents()[0].gap);
-        let sums = Sums::default().with(pair).minus(&Sums::default().with(leaf.head));
+        let sums = Sums::NONE.with(pair).without(leaf.head);
         leaf.extent_mut(0).gap = gap;
         leaf.head = pair;
         self.propagate(path, span, &sums);
@@ -128,18 +124,72 @@ impl VmaTree {
     pub(super) fn propagate(&mut self, path: &Path, span: u64, sums: &Sums) {
         let leaf = self.leaves.get(path.steps[0].node);
         let mut gap = Some(leaf.largest_gap());
-        let homing = self.total.sums.rare.homing != 0 || (sums.rare != Rare::NONE && sums.rare.homing != 0);
-        let mut homes = homing.then(|| leaf.homes());
+        let homing = self.total.sums.homing() != 0 || sums.has_pairs();
+        let mut homes = if homing { Some(leaf.homes()) } else { None };
         for step in &path.steps[1..=self.height] {
             let inner = self.inners.get_mut(step.node);
-            inner.adjust(step.at, span, sums);
-            gap = gap.and_then(|gap| inner.set_gap(step.at, gap));
-            homes = homes.map(|homes| inner.set_homes(step.at, homes));
+            inner.adjust(step.at(), span, sums);
+            gap = gap.and_then(|gap| inner.set_gap(step.at(), gap));
+            homes = homes.map(|homes| inner.set_homes(step.at(), homes));
         }
         self.total.span = self.total.span.wrapping_add(span);
         self.total.sums.add(sums);
         self.total.gap = gap.unwrap_or(self.total.gap);
         self.total.homes = homes.unwrap_or(self.total.homes);
+    }
+
+    /// Lets the mapping at `path` grow downwards by `bytes`: it becomes `vma`, which has the same flags and identity. Some of the free
+    /// bytes before it must be left, so that what it is to its neighbours stays.
+    #[inline]
+    pub(super) fn stretch_down(&mut self, path: &Path, vma: &Vma, bytes: u64) {
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        leaf.set_traits(path.at(), vma);
+        let extent = leaf.extent_mut(path.at());
+        let gap = extent.gap;
+        extent.gap -= bytes;
+        extent.len += bytes;
+        self.propagate_stretch(path, vma, bytes, gap);
+    }
+
+    /// Lets the mapping before the one at `path` grow upwards by `bytes`, as [`VmaTree::stretch_down`] does; answers `false` where it
+    /// lies in another leaf.
+    #[inline]
+    pub(super) fn stretch_up(&mut self, path: &Path, vma: &Vma, bytes: u64) -> bool {
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let Some(at) = path.at().checked_sub(1).filter(|_| path.at() < leaf.len()) else {
+            return false;
+        };
+        leaf.set_traits(at, vma);
+        leaf.extent_mut(at).len += bytes;
+        let next = leaf.extent_mut(path.at());
+        let gap = next.gap;
+        next.gap -= bytes;
+        self.propagate_stretch(path, vma, bytes, gap);
+        true
+    }
+
+    /// Carries up to the root that a mapping like `vma` has grown by `bytes`, out of a gap that was `gap` bytes long.
+    fn propagate_stretch(&mut self, path: &Path, vma: &Vma, bytes: u64, gap: u64) {
+        let bytes = Sums::of_bytes(vma, bytes);
+        // Only where it was the largest can the largest have changed.
+        let above = path.steps[1];
+        let largest = if self.height == 0 {
+            self.total.gap
+        } else {
+            self.inners.get(above.node).gaps()[above.at()]
+        };
+        let mut largest = if largest == gap {
+            Some(self.leaves.get(path.steps[0].node).largest_gap())
+        } else {
+            None
+        };
+        for step in &path.steps[1..=self.height] {
+            let inner = self.inners.get_mut(step.node);
+            inner.adjust_bytes(step.at(), &bytes);
+            largest = largest.and_then(|largest| inner.set_gap(step.at(), largest));
+        }
+        self.total.sums.add_bytes(&bytes);
+        self.total.gap = largest.unwrap_or(self.total.gap);
     }
 
     /// The mapping before `path`, if `vma` will touch it: only then anyone asks what the two are to each other.
@@ -155,7 +205,7 @@ impl VmaTree {
     fn split_leaf(&mut self, path: &Path) {
         let (left, right) = (path.steps[0].node, self.leaves.take());
         let (lower, upper) = self.leaves.pair_mut(left, right);
-        *upper = Leaf::BLANK;
+        upper.clear();
         lower.move_to_front_of(upper, LEAF / 2);
         let (lower, upper) = (lower.summary(), upper.summary());
         self.divided(path, 1, (left, &lower), (right, &upper));
@@ -172,15 +222,15 @@ impl VmaTree {
         if level > self.height {
             let root = self.inners.take();
             let inner = self.inners.get_mut(root);
-            *inner = Inner::BLANK;
+            inner.clear();
             inner.insert(0, left, left_summary);
             inner.insert(1, right, right_summary);
             (self.root, self.height) = (root, level);
             return;
         }
         let step = path.steps[level];
-        self.inners.get_mut(step.node).set(step.at, left_summary);
-        self.hang(path, level, step.at + 1, right, right_summary);
+        self.inners.get_mut(step.node).set(step.at(), left_summary);
+        self.hang(path, level, step.at() + 1, right, right_summary);
     }
 
     /// Hangs a subtree into the node of `path` at `level`, before its subtree `at`, and makes two nodes of it if it is full. The nodes
@@ -192,7 +242,7 @@ impl VmaTree {
         }
         let new = self.inners.take();
         let (lower, upper) = self.inners.pair_mut(node, new);
-        *upper = Inner::BLANK;
+        upper.clear();
         lower.move_to_front_of(upper, INNER / 2);
         match at.checked_sub(lower.len()) {
             Some(at) if at > 0 => upper.insert(at, child, summary),
@@ -217,10 +267,10 @@ impl VmaTree {
         }
         let above = path.steps[1];
         let inner = self.inners.get(above.node);
-        let left_at = if above.at + 1 < inner.len() {
-            above.at
+        let left_at = if above.at() + 1 < inner.len() {
+            above.at()
         } else {
-            above.at - 1
+            above.at() - 1
         };
         self.even_out_leaves(above.node, left_at);
         self.refill_inner(path, 1);
@@ -265,10 +315,10 @@ impl VmaTree {
             return;
         }
         let above = path.steps[level + 1];
-        let left_at = if above.at + 1 < self.inners.get(above.node).len() {
-            above.at
+        let left_at = if above.at() + 1 < self.inners.get(above.node).len() {
+            above.at()
         } else {
-            above.at - 1
+            above.at() - 1
         };
         self.even_out_inners(above.node, left_at);
         self.refill_inner(path, level + 1);

@@ -108,7 +108,7 @@ impl VmaTree {
         if extent.gap < needed {
             return None;
         }
-        let grows = self.at(path)?.flags.contains(VmaFlags::GROWSDOWN);
+        let grows = self.leaf(path).flags(path.at()).contains(VmaFlags::GROWSDOWN);
         let end = path.base + extent.gap;
         let end = if grows {
             end.saturating_sub(request.guard)
@@ -127,9 +127,9 @@ impl VmaTree {
         for level in 1..=self.height {
             let step = path.steps[level];
             let inner = self.inners.get(step.node);
-            for at in (0..step.at).rev() {
+            for at in (0..step.at()).rev() {
                 if inner.gaps()[at] >= needed {
-                    path.steps[level].at = at;
+                    path.steps[level] = Step::new(step.node, at);
                     return Some(self.descend_last(path, level, needed));
                 }
                 path.base -= inner.spans()[at];
@@ -144,11 +144,11 @@ impl VmaTree {
         for at in (0..path.at()).rev() {
             path.base -= extents[at].reach();
             if extents[at].gap >= needed {
-                path.steps[0].at = at;
+                path.set_at(at);
                 return true;
             }
         }
-        path.steps[0].at = 0;
+        path.set_at(0);
         false
     }
 
@@ -157,21 +157,18 @@ impl VmaTree {
         self.visit(level);
         for below in (1..level).rev() {
             let above = path.steps[below + 1];
-            let node = self.inners.get(above.node).child(above.at);
+            let node = self.inners.get(above.node).child(above.at());
             let inner = self.inners.get(node);
             let mut at = inner.len() - 1;
             while inner.gaps()[at] < needed {
                 path.base -= inner.spans()[at];
                 at -= 1;
             }
-            path.steps[below] = Step { node, at };
+            path.steps[below] = Step::new(node, at);
         }
         let above = path.steps[1];
-        let node = self.inners.get(above.node).child(above.at);
-        path.steps[0] = Step {
-            node,
-            at: self.leaves.get(node).len(),
-        };
+        let node = self.inners.get(above.node).child(above.at());
+        path.steps[0] = Step::new(node, self.leaves.get(node).len());
         self.back_in_leaf(&mut path, needed);
         path
     }
@@ -180,16 +177,16 @@ impl VmaTree {
     fn on_to_gap(&self, mut path: Path, needed: u64) -> Option<Path> {
         let extents = self.leaf(&path).extents();
         path.base += extents[path.at()].reach();
-        path.steps[0].at += 1;
+        path.set_at(path.at() + 1);
         if self.on_in_leaf(&mut path, needed) {
             return Some(path);
         }
         for level in 1..=self.height {
             let step = path.steps[level];
             let inner = self.inners.get(step.node);
-            for at in step.at + 1..inner.len() {
+            for at in step.at() + 1..inner.len() {
                 if inner.gaps()[at] >= needed {
-                    path.steps[level].at = at;
+                    path.steps[level] = Step::new(step.node, at);
                     return Some(self.descend_first(path, level, needed));
                 }
                 path.base += inner.spans()[at];
@@ -203,12 +200,12 @@ impl VmaTree {
         let extents = self.leaf(path).extents();
         for (at, extent) in extents.iter().enumerate().skip(path.at()) {
             if extent.gap >= needed {
-                path.steps[0].at = at;
+                path.set_at(at);
                 return true;
             }
             path.base += extent.reach();
         }
-        path.steps[0].at = extents.len();
+        path.set_at(extents.len());
         false
     }
 
@@ -218,20 +215,17 @@ impl VmaTree {
         self.visit(level);
         for below in (1..level).rev() {
             let above = path.steps[below + 1];
-            let node = self.inners.get(above.node).child(above.at);
+            let node = self.inners.get(above.node).child(above.at());
             let inner = self.inners.get(node);
             let mut at = 0;
             while inner.gaps()[at] < needed {
                 path.base += inner.spans()[at];
                 at += 1;
             }
-            path.steps[below] = Step { node, at };
+            path.steps[below] = Step::new(node, at);
         }
         let above = path.steps[1];
-        path.steps[0] = Step {
-            node: self.inners.get(above.node).child(above.at),
-            at: 0,
-        };
+        path.steps[0] = Step::new(self.inners.get(above.node).child(above.at()), 0);
         self.on_in_leaf(&mut path, needed);
         path
     }

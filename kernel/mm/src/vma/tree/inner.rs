@@ -6,7 +6,7 @@ use super::summary::{Homes, Summary, Sums};
 /// How many subtrees an inner node holds, so that it is 2 KiB.
 pub(super) const INNER: usize = 20;
 /// How many it holds at least, unless it is the root, which holds two.
-pub(super) const INNER_MIN: usize = 7;
+pub(super) const INNER_MIN: usize = 10;
 
 /// An inner node. What every search reads lies together.
 #[derive(Clone)]
@@ -27,9 +27,15 @@ impl Inner {
         spans: [0; INNER],
         gaps: [0; INNER],
         children: [0; INNER],
-        sums: [Summary::EMPTY.sums; INNER],
+        sums: [Sums::NONE; INNER],
         homes: [Homes::NONE; INNER],
     };
+
+    /// Forgets all subtrees.
+    #[inline]
+    pub(super) const fn clear(&mut self) {
+        self.len = 0;
+    }
 
     /// How many subtrees there are.
     #[inline]
@@ -86,6 +92,12 @@ impl Inner {
         self.sums[at].add(sums);
     }
 
+    /// Adds to the bytes of subtree `at`.
+    #[inline]
+    pub(super) fn adjust_bytes(&mut self, at: usize, bytes: &Sums) {
+        self.sums[at].add_bytes(bytes);
+    }
+
     /// Sets the largest gap of subtree `at`, and answers the largest of all; `None` if nothing has changed.
     #[inline]
     pub(super) fn set_gap(&mut self, at: usize, gap: u64) -> Option<u64> {
@@ -113,46 +125,76 @@ impl Inner {
     /// Puts a subtree before subtree `at`.
     pub(super) fn insert(&mut self, at: usize, child: NodeId, summary: &Summary) {
         debug_assert!(at <= self.len && self.len < INNER);
-        self.spans.copy_within(at..self.len, at + 1);
-        self.gaps.copy_within(at..self.len, at + 1);
-        self.children.copy_within(at..self.len, at + 1);
-        self.sums.copy_within(at..self.len, at + 1);
-        self.homes.copy_within(at..self.len, at + 1);
-        self.len += 1;
+        self.shift(at, 1);
         self.children[at] = child;
         self.set(at, summary);
     }
 
     /// Takes subtree `at` out.
     pub(super) fn remove(&mut self, at: usize) {
-        self.spans.copy_within(at + 1..self.len, at);
-        self.gaps.copy_within(at + 1..self.len, at);
-        self.children.copy_within(at + 1..self.len, at);
-        self.sums.copy_within(at + 1..self.len, at);
-        self.homes.copy_within(at + 1..self.len, at);
-        self.len -= 1;
+        self.close(at, 1);
     }
 
     /// Moves `count` subtrees from the end of this node to the front of `right`.
     pub(super) fn move_to_front_of(&mut self, right: &mut Self, count: usize) {
-        for at in (self.len - count..self.len).rev() {
-            right.insert(0, self.children[at], &self.get(at));
-        }
+        right.shift(0, count);
         self.len -= count;
+        right.copy_from(0, self, self.len, count);
     }
 
     /// Moves `count` subtrees from the front of `right` to the end of this node.
     pub(super) fn take_from_front_of(&mut self, right: &mut Self, count: usize) {
-        for at in 0..count {
-            self.insert(self.len, right.children[at], &right.get(at));
-        }
-        for _ in 0..count {
-            right.remove(0);
-        }
+        self.copy_from(self.len, right, 0, count);
+        self.len += count;
+        right.close(0, count);
+    }
+
+    /// Makes room for `count` subtrees before subtree `at`.
+    fn shift(&mut self, at: usize, count: usize) {
+        let (old, to) = (at..self.len, at + count);
+        self.spans.copy_within(old.clone(), to);
+        self.gaps.copy_within(old.clone(), to);
+        self.children.copy_within(old.clone(), to);
+        self.sums.copy_within(old.clone(), to);
+        self.homes.copy_within(old, to);
+        self.len += count;
+    }
+
+    /// Takes `count` subtrees out, from subtree `at` on.
+    fn close(&mut self, at: usize, count: usize) {
+        let old = at + count..self.len;
+        self.spans.copy_within(old.clone(), at);
+        self.gaps.copy_within(old.clone(), at);
+        self.children.copy_within(old.clone(), at);
+        self.sums.copy_within(old.clone(), at);
+        self.homes.copy_within(old, at);
+        self.len -= count;
+    }
+
+    /// Copies `count` subtrees over those from `at` on.
+    fn copy_from(&mut self, at: usize, other: &Self, from: usize, count: usize) {
+        let (to, from) = (at..at + count, from..from + count);
+        self.spans[to.clone()].copy_from_slice(&other.spans[from.clone()]);
+        self.gaps[to.clone()].copy_from_slice(&other.gaps[from.clone()]);
+        self.children[to.clone()].copy_from_slice(&other.children[from.clone()]);
+        self.sums[to.clone()].copy_from_slice(&other.sums[from.clone()]);
+        self.homes[to].copy_from_slice(&other.homes[from]);
     }
 
     /// The summary of all.
     pub(super) fn summary(&self) -> Summary {
-        (0..self.len).fold(Summary::EMPTY, |all, at| all.then(&self.get(at)))
+        self.summary_of(0..self.len)
+    }
+
+    /// The summary of some neighbouring subtrees.
+    pub(super) fn summary_of(&self, range: core::ops::Range<usize>) -> Summary {
+        let mut all = Summary::EMPTY;
+        for at in range {
+            all.homes = all.homes.and(self.homes[at], all.span);
+            all.span += self.spans[at];
+            all.gap = all.gap.max(self.gaps[at]);
+            all.sums.add(&self.sums[at]);
+        }
+        all
     }
 }

@@ -8,7 +8,7 @@ use crate::{PageRange, VirtAddr};
 /// How many mappings a leaf holds, so that it is 1 KiB.
 pub(super) const LEAF: usize = 15;
 /// How many it holds at least, unless it is the root.
-pub(super) const LEAF_MIN: usize = 5;
+pub(super) const LEAF_MIN: usize = 7;
 
 /// Where a mapping lies, counted from the end of the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +114,13 @@ impl Leaf {
         traits: [Traits::BLANK; LEAF],
     };
 
+    /// Forgets all mappings.
+    #[inline]
+    pub(super) const fn clear(&mut self) {
+        self.len = 0;
+        self.head = Relation::Apart;
+    }
+
     /// How many mappings there are.
     #[inline]
     pub(super) const fn len(&self) -> usize {
@@ -184,47 +191,73 @@ impl Leaf {
         }
     }
 
-    /// Moves `count` mappings from the end of this leaf to the front of `right`. `right.head` must be set beforehand only if
-    /// it stays first: afterwards it is that of the new first one.
+    /// Moves `count` mappings from the end of this leaf to the front of `right`.
     pub(super) fn move_to_front_of(&mut self, right: &mut Self, count: usize) {
         let from = self.len - count;
-        let head = self.pair(from);
-        for at in (from..self.len).rev() {
-            right.insert(0, self.extents[at], &self.get(at, 0));
+        right.head = self.pair(from);
+        right.extents.copy_within(..right.len, count);
+        right.extents[..count].copy_from_slice(&self.extents[from..self.len]);
+        // The slots that were free come first now.
+        let (used, taken) = (right.order & low_nibbles(right.len), right.len);
+        right.order = right.order & !low_nibbles(taken + count)
+            | (right.order & low_nibbles(taken + count)) >> (4 * taken)
+            | used << (4 * count);
+        right.len += count;
+        for at in 0..count {
+            right.traits[right.slot(at)] = self.traits[self.slot(from + at)];
         }
         self.len = from;
-        right.head = head;
     }
 
     /// Moves `count` mappings from the front of `right` to the end of this leaf.
     pub(super) fn take_from_front_of(&mut self, right: &mut Self, count: usize) {
-        if self.len == 0 {
-            self.head = right.head;
-        }
         let head = if count < right.len {
             right.pair(count)
         } else {
             Relation::Apart
         };
+        self.extents[self.len..self.len + count].copy_from_slice(&right.extents[..count]);
         for at in 0..count {
-            self.insert(self.len, right.extents[at], &right.get(at, 0));
+            self.traits[self.slot(self.len + at)] = right.traits[right.slot(at)];
         }
-        for _ in 0..count {
-            right.remove(0);
-        }
+        self.len += count;
+        right.extents.copy_within(count..right.len, 0);
+        // The slots that are free now go behind.
+        let (freed, used) = (right.order & low_nibbles(count), right.len);
+        right.order = right.order & !low_nibbles(used)
+            | (right.order & low_nibbles(used)) >> (4 * count)
+            | freed << (4 * (used - count));
+        right.len -= count;
         right.head = head;
     }
 
     /// What mapping `at` is to the one before it.
+    #[inline]
     pub(super) fn pair(&self, at: usize) -> Relation {
         match at.checked_sub(1) {
             None => self.head,
             Some(_) if self.extents[at].gap != 0 => Relation::Apart,
             Some(before) => {
-                let left = self.get(before, 0);
-                relation(&left, &self.get(at, left.end().get()))
+                let (left, right) = (&self.traits[self.slot(before)], &self.traits[self.slot(at)]);
+                // Most neighbours differ in these, else they would have merged.
+                if left.prot != right.prot {
+                    Relation::Apart
+                } else {
+                    self.relation(before, at)
+                }
             }
         }
+    }
+
+    fn relation(&self, before: usize, at: usize) -> Relation {
+        let left = self.get(before, 0);
+        relation(&left, &self.get(at, left.end().get()))
+    }
+
+    /// The flags of mapping `at`.
+    #[inline]
+    pub(super) fn flags(&self, at: usize) -> VmaFlags {
+        self.traits[self.slot(at)].flags
     }
 
     /// The largest gap.

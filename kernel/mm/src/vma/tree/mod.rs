@@ -52,11 +52,11 @@ pub struct Totals {
 impl Totals {
     const fn of(sums: &Sums) -> Self {
         Self {
-            mappings: sums.count as u64,
-            bytes: sums.bytes,
-            accounted: sums.accounted,
-            locked: sums.locked,
-            data: sums.data,
+            mappings: sums.count() as u64,
+            bytes: sums.mapped(),
+            accounted: sums.accounted(),
+            locked: sums.locked(),
+            data: sums.data(),
         }
     }
 }
@@ -95,12 +95,12 @@ impl VmaTree {
 
     /// How many mappings there are.
     pub const fn len(&self) -> u64 {
-        self.total.sums.count as u64
+        self.total.sums.count() as u64
     }
 
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
-        self.total.sums.count == 0
+        self.total.sums.count() == 0
     }
 
     /// Sums over all mappings; kept up to date by every edit, so that asking costs nothing.
@@ -125,7 +125,10 @@ impl VmaTree {
         if self.is_empty() {
             return None;
         }
-        self.at(&self.locate(addr.get()))
+        let (leaf, base) = self.descend(addr.get(), |_, _| {});
+        let at = leaf.at();
+        let leaf = self.leaves.get(leaf.node);
+        (at < leaf.len()).then(|| leaf.get(at, base))
     }
 
     /// The mapping that holds `addr` or else the first one behind it, and the one before that (Linux's `find_vma_prev`), the
@@ -155,6 +158,9 @@ impl VmaTree {
     /// # Errors
     /// `ENOMEM`; the mappings are as before.
     pub fn reserve(&mut self, added: usize) -> Result<(), Errno> {
+        if self.total.sums.count() as usize + added > path::MAX_MAPPINGS {
+            return Err(Errno::ENOMEM);
+        }
         let (leaves, inners) = self.nodes_for(added);
         self.leaves.reserve(leaves, &Leaf::BLANK)?;
         self.inners.reserve(inners, &Inner::BLANK)
@@ -193,9 +199,9 @@ impl VmaTree {
             return vma;
         }
         let path = self.locate(vma.start().get());
-        let (prev, next) = (self.before(&path), self.at(&path));
+        let (prev, next) = self.touching(&path, &vma);
         let sides = merge::sides(prev.as_ref(), &vma, next.as_ref(), origin);
-        self.join_in(&path, prev, &vma, next, sides)
+        self.join_in(&path, prev.as_ref(), &vma, next.as_ref(), sides)
     }
 
     /// Adds a mapping, merged with the neighbours on `sides`: for a caller that knows more than [`merge::sides`] does (a
@@ -210,8 +216,12 @@ impl VmaTree {
             return vma;
         }
         let path = self.locate(vma.start().get());
-        let (prev, next) = (self.before(&path), self.at(&path));
-        self.join_in(&path, prev, &vma, next, sides)
+        let (prev, next) = self.touching(&path, &vma);
+        assert!(
+            (!sides.prev || prev.is_some()) && (!sides.next || next.is_some()),
+            "a neighbour to join"
+        );
+        self.join_in(&path, prev.as_ref(), &vma, next.as_ref(), sides)
     }
 
     /// Changes protection, flags, userfaultfd or name of the part of one mapping that lies in `range`, as `change` says; the part is
@@ -340,16 +350,51 @@ impl VmaTree {
         }
     }
 
+    /// The mappings before and at `path`, as far as they touch `vma`, which goes between them.
+    #[inline]
+    fn touching(&self, path: &Path, vma: &Vma) -> (Option<Vma>, Option<Vma>) {
+        let prev = if path.base == vma.start().get() {
+            self.before(path)
+        } else {
+            None
+        };
+        let leaf = self.leaf(path);
+        let next = leaf
+            .extents()
+            .get(path.at())
+            .filter(|next| path.base + next.gap == vma.end().get());
+        (prev, next.map(|_| leaf.get(path.at(), path.base)))
+    }
+
     /// Adds `vma` before `path`, between `prev` and `next`, and merges it with those on `sides`.
-    fn join_in(&mut self, path: &Path, prev: Option<Vma>, vma: &Vma, next: Option<Vma>, sides: Sides) -> Vma {
-        let merged = merge::merged(prev.as_ref(), vma, next.as_ref(), sides);
+    #[inline]
+    fn join_in(
+        &mut self,
+        path: &Path,
+        prev: Option<&Vma>,
+        vma: &Vma,
+        next: Option<&Vma>,
+        sides: Sides,
+    ) -> Vma {
+        let merged = merge::merged(prev, vma, next, sides);
         match (sides.prev, sides.next) {
             (false, false) => self.insert_checked(path, vma),
-            (false, true) => self.replace_at(path, &merged),
-            (true, both) => {
-                if both {
-                    self.remove_at(path);
+            (false, true) => {
+                let stretched = prev.is_none() && next.is_some_and(|next| next.has_traits_of(&merged));
+                if stretched {
+                    self.stretch_down(path, &merged, vma.range.len());
+                } else {
+                    self.replace_at(path, &merged);
                 }
+            }
+            (true, false) => {
+                let same = next.is_none() && prev.is_some_and(|prev| prev.has_traits_of(&merged));
+                if !(same && self.stretch_up(path, &merged, vma.range.len())) {
+                    self.replace(merged.start(), &merged);
+                }
+            }
+            (true, true) => {
+                self.remove_at(path);
                 self.replace(merged.start(), &merged);
             }
         }
@@ -397,7 +442,7 @@ impl VmaTree {
     fn plant(&mut self, vma: &Vma) {
         let root = self.leaves.take();
         let leaf = self.leaves.get_mut(root);
-        *leaf = Leaf::BLANK;
+        leaf.clear();
         leaf.insert(
             0,
             leaf::Extent {

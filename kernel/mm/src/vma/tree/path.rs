@@ -6,15 +6,30 @@ use super::pool::NodeId;
 use super::{Leaf, VmaTree};
 use crate::vma::Vma;
 
-/// How high a tree can grow: 2^32 mappings in nodes that are as empty as may be.
-pub(super) const MAX_HEIGHT: usize = 13;
-const _: () = assert!(LEAF_MIN.pow(2) * INNER_MIN.pow(10) > 1 << 32);
+/// How high a tree can grow.
+pub(super) const MAX_HEIGHT: usize = 8;
+/// How many mappings never make a tree higher than that, even if the nodes are as empty as may be.
+pub(super) const MAX_MAPPINGS: usize = LEAF_MIN * INNER_MIN.pow(MAX_HEIGHT as u32 - 2);
 
 /// A node on the way, and the place in it.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(8))]
 pub(super) struct Step {
     pub(super) node: NodeId,
-    pub(super) at: usize,
+    at: u32,
+}
+
+impl Step {
+    #[inline]
+    pub(super) const fn new(node: NodeId, at: usize) -> Self {
+        Self { node, at: at as u32 }
+    }
+
+    /// Which mapping of the leaf, or which subtree of the inner node.
+    #[inline]
+    pub(super) const fn at(self) -> usize {
+        self.at as usize
+    }
 }
 
 /// The way to a mapping, or to the end of the last leaf.
@@ -27,10 +42,22 @@ pub(super) struct Path {
 }
 
 impl Path {
+    /// A way that leads nowhere yet.
+    pub(super) const NOWHERE: Self = Self {
+        steps: [Step::new(0, 0); MAX_HEIGHT],
+        base: 0,
+    };
+
     /// Which mapping of the leaf.
     #[inline]
     pub(super) const fn at(&self) -> usize {
-        self.steps[0].at
+        self.steps[0].at()
+    }
+
+    /// Goes to mapping `at` of the leaf; `base` is the caller's to change.
+    #[inline]
+    pub(super) const fn set_at(&mut self, at: usize) {
+        self.steps[0].at = at as u32;
     }
 }
 
@@ -38,20 +65,29 @@ impl VmaTree {
     /// The way to the first mapping that ends after `addr`, or to the end. There must be a mapping.
     #[inline]
     pub(super) fn locate(&self, addr: u64) -> Path {
+        let mut steps = [Step::new(0, 0); MAX_HEIGHT];
+        let (leaf, base) = self.descend(addr, |level, step| steps[level] = step);
+        steps[0] = leaf;
+        Path { steps, base }
+    }
+
+    /// Goes down to the first mapping that ends after `addr`, or to the end, and answers its place in its leaf and the end of the
+    /// mapping before it. `note` hears of each inner node.
+    #[inline(always)]
+    pub(super) fn descend(&self, addr: u64, mut note: impl FnMut(usize, Step)) -> (Step, u64) {
         self.visit(self.height + 1);
-        let mut path = Path {
-            steps: [Step::default(); MAX_HEIGHT],
-            base: 0,
-        };
         let (mut node, mut rest) = (self.root, addr);
         for level in (1..=self.height).rev() {
             let inner = self.inners.get(node);
             let mut at = 0;
-            while at + 1 < inner.len() && rest >= inner.spans()[at] {
-                rest -= inner.spans()[at];
+            for &span in inner.spans().split_last().map_or(&[][..], |(_, before)| before) {
+                if rest < span {
+                    break;
+                }
+                rest -= span;
                 at += 1;
             }
-            path.steps[level] = Step { node, at };
+            note(level, Step::new(node, at));
             node = inner.child(at);
         }
         let mut at = 0;
@@ -62,9 +98,7 @@ impl VmaTree {
             rest -= extent.reach();
             at += 1;
         }
-        path.steps[0] = Step { node, at };
-        path.base = addr - rest;
-        path
+        (Step::new(node, at), addr - rest)
     }
 
     /// The leaf at the end of the way.
@@ -102,21 +136,19 @@ impl VmaTree {
         let mut next = *path;
         let extent = self.leaf(path).extents().get(path.at())?;
         next.base += extent.reach();
-        next.steps[0].at += 1;
+        next.set_at(path.at() + 1);
         if next.at() < self.leaf(path).len() {
             return Some(next);
         }
         let level = (1..=self.height).find(|&level| {
             let step = path.steps[level];
-            step.at + 1 < self.inners.get(step.node).len()
+            step.at() + 1 < self.inners.get(step.node).len()
         })?;
-        next.steps[level].at += 1;
+        let step = path.steps[level];
+        next.steps[level] = Step::new(step.node, step.at() + 1);
         for below in (0..level).rev() {
             let above = next.steps[below + 1];
-            next.steps[below] = Step {
-                node: self.inners.get(above.node).child(above.at),
-                at: 0,
-            };
+            next.steps[below] = Step::new(self.inners.get(above.node).child(above.at()), 0);
         }
         self.visit(2 * level);
         Some(next)
@@ -126,21 +158,22 @@ impl VmaTree {
     pub(super) fn step_back(&self, path: &Path) -> Option<Path> {
         let mut back = *path;
         if path.at() == 0 {
-            let level = (1..=self.height).find(|&level| path.steps[level].at > 0)?;
-            back.steps[level].at -= 1;
+            let level = (1..=self.height).find(|&level| path.steps[level].at() > 0)?;
+            let step = path.steps[level];
+            back.steps[level] = Step::new(step.node, step.at() - 1);
             for below in (0..level).rev() {
                 let above = back.steps[below + 1];
-                let node = self.inners.get(above.node).child(above.at);
+                let node = self.inners.get(above.node).child(above.at());
                 let len = if below == 0 {
                     self.leaves.get(node).len()
                 } else {
                     self.inners.get(node).len()
                 };
-                back.steps[below] = Step { node, at: len - 1 };
+                back.steps[below] = Step::new(node, len - 1);
             }
             self.visit(2 * level);
         } else {
-            back.steps[0].at -= 1;
+            back.set_at(path.at() - 1);
         }
         back.base -= self.leaf(&back).extents()[back.at()].reach();
         Some(back)

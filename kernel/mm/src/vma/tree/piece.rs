@@ -2,10 +2,10 @@
 
 use super::inner::INNER_MIN;
 use super::leaf::LEAF_MIN;
-use super::path::{MAX_HEIGHT, Path, Step};
+use super::path::{Path, Step};
 use super::pool::NodeId;
 use super::summary::Summary;
-use super::{Inner, Leaf, VmaTree};
+use super::{Inner, VmaTree};
 use crate::vma::Vma;
 use crate::vma::merge::{Relation, relation};
 
@@ -28,7 +28,7 @@ impl Piece {
 
     /// Whether it holds no mapping.
     pub(super) const fn is_empty(&self) -> bool {
-        self.total.sums.count == 0
+        self.total.sums.count() == 0
     }
 }
 
@@ -54,10 +54,10 @@ impl VmaTree {
     pub(super) fn cut(&mut self, path: &Path) -> (Piece, Piece) {
         let height = self.height;
         self.clear_root();
-        let Step { node, at } = path.steps[0];
+        let (node, at) = (path.steps[0].node, path.steps[0].at());
         let (mut left, mut right) = self.cut_leaf(node, at);
         for level in 1..=height {
-            let Step { node, at } = path.steps[level];
+            let (node, at) = (path.steps[level].node, path.steps[level].at());
             let (lower, upper) = self.cut_inner(node, at, level);
             left = self.join(lower, left);
             right = self.join(right, upper);
@@ -83,7 +83,7 @@ impl VmaTree {
         }
         let new = self.leaves.take();
         let (lower, upper) = self.leaves.pair_mut(node, new);
-        *upper = Leaf::BLANK;
+        upper.clear();
         lower.move_to_front_of(upper, len - at);
         (
             Piece {
@@ -104,7 +104,7 @@ impl VmaTree {
         self.visit(2);
         let new = self.inners.take();
         let (lower, upper) = self.inners.pair_mut(node, new);
-        *upper = Inner::BLANK;
+        upper.clear();
         lower.move_to_front_of(upper, lower.len() - at - 1);
         lower.remove(at);
         (self.as_piece(node, level), self.as_piece(new, level))
@@ -158,7 +158,7 @@ impl VmaTree {
         self.visit(3);
         let root = self.inners.take();
         let inner = self.inners.get_mut(root);
-        *inner = Inner::BLANK;
+        inner.clear();
         inner.insert(0, left.node, &left.total);
         inner.insert(1, right.node, &right.total);
         self.plant_piece(Piece {
@@ -179,15 +179,15 @@ impl VmaTree {
         let path = self.spine(right.height + 1, |inner| inner.len() - 1);
         for step in &path.steps[right.height + 2..=self.height] {
             let inner = self.inners.get_mut(step.node);
-            let summary = inner.get(step.at).then(&right.total);
-            inner.set(step.at, &summary);
+            let summary = inner.get(step.at()).then(&right.total);
+            inner.set(step.at(), &summary);
         }
         self.total = self.total.then(&right.total);
-        let last = path.steps[right.height + 1].at;
+        let last = path.steps[right.height + 1].at();
         self.hang(&path, right.height + 1, last + 1, right.node, &right.total);
         let path = self.spine(right.height + 1, |inner| inner.len() - 1);
         let above = path.steps[right.height + 1];
-        self.fill_up(above.node, above.at - 1, right.height);
+        self.fill_up(above.node, above.at() - 1, right.height);
     }
 
     /// Makes a tree of a piece and a lower one before it.
@@ -208,15 +208,12 @@ impl VmaTree {
     /// The way down one side of the tree, as far as `level`.
     fn spine(&self, level: usize, side: impl Fn(&Inner) -> usize) -> Path {
         self.visit(self.height + 1 - level);
-        let mut path = Path {
-            steps: [Step::default(); MAX_HEIGHT],
-            base: 0,
-        };
+        let mut path = Path::NOWHERE;
         let mut node = self.root;
         for level in (level..=self.height).rev() {
             let inner = self.inners.get(node);
             let at = side(inner);
-            path.steps[level] = Step { node, at };
+            path.steps[level] = Step::new(node, at);
             node = inner.child(at);
         }
         path

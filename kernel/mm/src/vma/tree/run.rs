@@ -3,7 +3,7 @@
 use super::leaf::Leaf;
 use super::path::Path;
 use super::pool::NodeId;
-use super::summary::{Homes, Rare, Summary};
+use super::summary::{Homes, Summary};
 use super::{Totals, VmaTree};
 use crate::vma::Vma;
 use crate::{Errno, PageRange, VirtAddr};
@@ -47,10 +47,10 @@ impl VmaTree {
         Run {
             totals: Totals::of(&sums),
             span,
-            sealed: sums.rare.sealed.into(),
-            lone: sums.rare.lone.into(),
-            indivisible: sums.rare.indivisible.into(),
-            told: sums.rare.told.into(),
+            sealed: sums.sealed().into(),
+            lone: sums.lone().into(),
+            indivisible: sums.indivisible().into(),
+            told: sums.told().into(),
         }
     }
 
@@ -187,12 +187,12 @@ impl VmaTree {
             let (from, to) = (first.steps[level], last.steps[level]);
             let inner = self.inners.get(from.node);
             if from.node == to.node {
-                let between = fold((from.at + 1..to.at).map(|at| inner.get(at)));
+                let between = fold((from.at() + 1..to.at()).map(|at| inner.get(at)));
                 return sum.then(&between).then(&end);
             }
-            sum = sum.then(&fold((from.at + 1..inner.len()).map(|at| inner.get(at))));
+            sum = sum.then(&fold((from.at() + 1..inner.len()).map(|at| inner.get(at))));
             let inner = self.inners.get(to.node);
-            end = fold((0..to.at).map(|at| inner.get(at))).then(&end);
+            end = fold((0..to.at()).map(|at| inner.get(at))).then(&end);
         }
         sum.then(&end)
     }
@@ -251,16 +251,10 @@ impl Search<'_> {
 
     /// Whether nothing in a subtree with this summary is an exception.
     fn skips(&self, summary: &Summary, base: u64) -> bool {
-        let Rare {
-            sealed,
-            lone,
-            indivisible: _,
-            told,
-            joining,
-            homing,
-        } = summary.sums.rare;
+        let sums = &summary.sums;
+        let flagged = sums.sealed() | sums.lone() | sums.told() | sums.joining() != 0;
         let Homes { least, greatest } = summary.homes;
         let target = (base as i64).wrapping_add(self.shift);
-        sealed | lone | told | joining == 0 && (homing == 0 || target < least || target > greatest)
+        !flagged && (sums.homing() == 0 || target < least || target > greatest)
     }
 }

@@ -19,39 +19,26 @@ pub(super) struct Summary {
     pub(super) homes: Homes,
 }
 
-/// What adds up. Differences are kept in the same type: everything wraps.
+/// What adds up: bytes of several kinds, then counts, two to a word. Differences are kept in the same type, and everything wraps; a
+/// difference that borrows from the upper count of a word gives it back where it is added to the whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
-    /// Bytes mapped.
-    pub(super) bytes: u64,
-    /// Bytes that count towards the commit limit.
-    pub(super) accounted: u64,
-    /// Bytes locked.
-    pub(super) locked: u64,
-    /// Bytes that count for `RLIMIT_DATA`.
-    pub(super) data: u64,
-    /// Mappings.
-    pub(super) count: u32,
-    /// What most address spaces have nothing of.
-    pub(super) rare: Rare,
-}
+pub(super) struct Sums([u64; 8]);
 
-/// How many mappings, or pairs of neighbours, need to be looked at one by one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rare {
-    /// Sealed mappings.
-    pub(super) sealed: u32,
-    /// Mappings that a move of several refuses.
-    pub(super) lone: u32,
-    /// Mappings that `MREMAP_DONTUNMAP` refuses.
-    pub(super) indivisible: u32,
-    /// Mappings whose object must be told.
-    pub(super) told: u32,
-    /// Pairs that join wherever they are moved. A pair belongs to the latter of the two.
-    pub(super) joining: u32,
-    /// Pairs that join where the faulted one comes home.
-    pub(super) homing: u32,
-}
+const MAPPED: usize = 0;
+const ACCOUNTED: usize = 1;
+const LOCKED: usize = 2;
+const DATA: usize = 3;
+/// Mappings, and those that are sealed.
+const COUNT_SEALED: usize = 4;
+/// Mappings that a move of several refuses, and those that `MREMAP_DONTUNMAP` refuses.
+const LONE_INDIVISIBLE: usize = 5;
+/// Mappings whose object must be told.
+const TOLD: usize = 6;
+/// Pairs that join wherever they are moved, and those that join where the faulted one comes home. A pair belongs to the latter of
+/// the two.
+const JOINING_HOMING: usize = 7;
+/// One in the upper count of a word.
+const UPPER: u64 = 1 << 32;
 
 /// The least and the greatest base of the subtree at which one of its homing pairs is at home; empty if the first is
 /// greater than the second.
@@ -96,85 +83,141 @@ impl Homes {
     }
 }
 
-impl Rare {
-    /// What there is most often.
-    pub(super) const NONE: Self = Self {
-        sealed: 0,
-        lone: 0,
-        indivisible: 0,
-        told: 0,
-        joining: 0,
-        homing: 0,
-    };
-
-    fn of(vma: &Vma) -> Self {
-        Self {
-            sealed: u32::from(vma.flags.contains(VmaFlags::SEALED)),
-            lone: u32::from(vma.refuses_multi_move()),
-            indivisible: u32::from(vma.refuses_dontunmap()),
-            told: u32::from(vma.tells_object()),
-            joining: 0,
-            homing: 0,
-        }
-    }
-
-    fn zip(self, other: Self, op: impl Fn(u32, u32) -> u32) -> Self {
-        Self {
-            sealed: op(self.sealed, other.sealed),
-            lone: op(self.lone, other.lone),
-            indivisible: op(self.indivisible, other.indivisible),
-            told: op(self.told, other.told),
-            joining: op(self.joining, other.joining),
-            homing: op(self.homing, other.homing),
-        }
-    }
-}
-
 impl Sums {
+    /// Those of nothing.
+    pub(super) const NONE: Self = Self([0; 8]);
+
     /// Those of one mapping, without its pair.
+    #[inline]
     pub(super) fn of(vma: &Vma) -> Self {
-        let bytes = vma.range.len();
-        let only = |yes: bool| if yes { bytes } else { 0 };
-        Self {
-            bytes,
-            accounted: only(vma.flags.contains(VmaFlags::ACCOUNT)),
-            locked: only(vma.flags.contains(VmaFlags::LOCKED)),
-            data: only(vma.is_data()),
-            count: 1,
-            rare: Rare::of(vma),
+        let mut sums = Self::of_bytes(vma, vma.range.len());
+        let sealed = vma.flags.contains(VmaFlags::SEALED);
+        sums.0[COUNT_SEALED] = 1 + if sealed { UPPER } else { 0 };
+        let indivisible = if vma.refuses_dontunmap() { UPPER } else { 0 };
+        sums.0[LONE_INDIVISIBLE] = u64::from(vma.refuses_multi_move()) + indivisible;
+        sums.0[TOLD] = u64::from(vma.tells_object());
+        sums
+    }
+
+    /// Those of `len` more bytes of a mapping.
+    #[inline]
+    pub(super) fn of_bytes(vma: &Vma, len: u64) -> Self {
+        let only = |yes: bool| if yes { len } else { 0 };
+        let mut sums = Self::NONE;
+        sums.0[MAPPED] = len;
+        sums.0[ACCOUNTED] = only(vma.flags.contains(VmaFlags::ACCOUNT));
+        sums.0[LOCKED] = only(vma.flags.contains(VmaFlags::LOCKED));
+        sums.0[DATA] = only(vma.is_data());
+        sums
+    }
+
+    const fn of_pair(pair: Relation) -> u64 {
+        match pair {
+            Relation::Apart => 0,
+            Relation::Joins => 1,
+            Relation::JoinsAtHome(_) => UPPER,
         }
     }
 
     /// The same and a pair.
-    pub(super) fn with(mut self, pair: Relation) -> Self {
-        self.rare.joining += u32::from(pair == Relation::Joins);
-        self.rare.homing += u32::from(matches!(pair, Relation::JoinsAtHome(_)));
+    #[inline]
+    pub(super) const fn with(mut self, pair: Relation) -> Self {
+        self.0[JOINING_HOMING] = self.0[JOINING_HOMING].wrapping_add(Self::of_pair(pair));
         self
     }
 
-    /// The difference.
-    pub(super) fn minus(self, other: &Self) -> Self {
-        Self {
-            bytes: self.bytes.wrapping_sub(other.bytes),
-            accounted: self.accounted.wrapping_sub(other.accounted),
-            locked: self.locked.wrapping_sub(other.locked),
-            data: self.data.wrapping_sub(other.data),
-            count: self.count.wrapping_sub(other.count),
-            rare: self.rare.zip(other.rare, u32::wrapping_sub),
+    /// The same without a pair.
+    #[inline]
+    pub(super) const fn without(mut self, pair: Relation) -> Self {
+        self.0[JOINING_HOMING] = self.0[JOINING_HOMING].wrapping_sub(Self::of_pair(pair));
+        self
+    }
+
+    /// Whether there are pairs, or as a difference, whether their number changes.
+    #[inline]
+    pub(super) const fn has_pairs(&self) -> bool {
+        self.0[JOINING_HOMING] != 0
+    }
+
+    /// Adds, in place.
+    #[inline]
+    pub(super) fn add(&mut self, other: &Self) {
+        for (sum, other) in self.0.iter_mut().zip(&other.0) {
+            *sum = sum.wrapping_add(*other);
         }
     }
 
-    /// Adds, in place; the rare ones cost nothing where they do not change.
+    /// Subtracts, in place.
     #[inline]
-    pub(super) fn add(&mut self, other: &Self) {
-        self.bytes = self.bytes.wrapping_add(other.bytes);
-        self.accounted = self.accounted.wrapping_add(other.accounted);
-        self.locked = self.locked.wrapping_add(other.locked);
-        self.data = self.data.wrapping_add(other.data);
-        self.count = self.count.wrapping_add(other.count);
-        if other.rare != Rare::NONE {
-            self.rare = self.rare.zip(other.rare, u32::wrapping_add);
+    pub(super) fn subtract(&mut self, other: &Self) {
+        for (sum, other) in self.0.iter_mut().zip(&other.0) {
+            *sum = sum.wrapping_sub(*other);
         }
+    }
+
+    /// Adds bytes alone, in place.
+    #[inline]
+    pub(super) fn add_bytes(&mut self, other: &Self) {
+        for (sum, other) in self.0[..COUNT_SEALED].iter_mut().zip(&other.0) {
+            *sum = sum.wrapping_add(*other);
+        }
+    }
+
+    /// Bytes mapped.
+    pub(super) const fn mapped(&self) -> u64 {
+        self.0[MAPPED]
+    }
+
+    /// Bytes that count towards the commit limit.
+    pub(super) const fn accounted(&self) -> u64 {
+        self.0[ACCOUNTED]
+    }
+
+    /// Bytes locked.
+    pub(super) const fn locked(&self) -> u64 {
+        self.0[LOCKED]
+    }
+
+    /// Bytes that count for `RLIMIT_DATA`.
+    pub(super) const fn data(&self) -> u64 {
+        self.0[DATA]
+    }
+
+    /// Mappings.
+    #[inline]
+    pub(super) const fn count(&self) -> u32 {
+        self.0[COUNT_SEALED] as u32
+    }
+
+    /// Mappings that are sealed.
+    pub(super) const fn sealed(&self) -> u32 {
+        (self.0[COUNT_SEALED] >> 32) as u32
+    }
+
+    /// Mappings that a move of several refuses.
+    pub(super) const fn lone(&self) -> u32 {
+        self.0[LONE_INDIVISIBLE] as u32
+    }
+
+    /// Mappings that `MREMAP_DONTUNMAP` refuses.
+    pub(super) const fn indivisible(&self) -> u32 {
+        (self.0[LONE_INDIVISIBLE] >> 32) as u32
+    }
+
+    /// Mappings whose object must be told.
+    pub(super) const fn told(&self) -> u32 {
+        self.0[TOLD] as u32
+    }
+
+    /// Pairs that join wherever they are moved.
+    pub(super) const fn joining(&self) -> u32 {
+        self.0[JOINING_HOMING] as u32
+    }
+
+    /// Pairs that join where the faulted one comes home.
+    #[inline]
+    pub(super) const fn homing(&self) -> u32 {
+        (self.0[JOINING_HOMING] >> 32) as u32
     }
 }
 
@@ -183,14 +226,7 @@ impl Summary {
     pub(super) const EMPTY: Self = Self {
         span: 0,
         gap: 0,
-        sums: Sums {
-            bytes: 0,
-            accounted: 0,
-            locked: 0,
-            data: 0,
-            count: 0,
-            rare: Rare::NONE,
-        },
+        sums: Sums::NONE,
         homes: Homes::NONE,
     };
 
@@ -208,12 +244,18 @@ impl Summary {
         }
     }
 
-    /// That of two subtrees, `other` directly behind this one.
-    pub(super) fn then(mut self, other: &Self) -> Self {
+    /// Puts another subtree directly behind this one.
+    #[inline]
+    pub(super) fn append(&mut self, other: &Self) {
         self.homes = self.homes.and(other.homes, self.span);
         self.span += other.span;
         self.gap = self.gap.max(other.gap);
         self.sums.add(&other.sums);
+    }
+
+    /// That of two subtrees, `other` directly behind this one.
+    pub(super) fn then(mut self, other: &Self) -> Self {
+        self.append(other);
         self
     }
 }
