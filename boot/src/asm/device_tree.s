@@ -47,8 +47,10 @@ boot_check_device_tree:
     mov     x23, xzr
     ret     x5
 
-// The word at x0, or 0 where reading it faults.
+// The word at x0, or 0 where reading it faults. A loader need not have cleaned a device tree from its caches.
 boot_probe:
+    dc      civac, x0
+    dsb     sy
     ldr     w0, [x0]
 boot_probe_end:
     ret
@@ -63,8 +65,10 @@ boot_vectors:
     mrs     x0, elr_el1                 // synchronous, from EL1 with SP_EL1
     adr     x4, boot_probe
     cmp     x0, x4
-    b.ne    boot_park
+    b.lo    boot_park
     adr     x4, boot_probe_end
+    cmp     x0, x4
+    b.hs    boot_park
     msr     elr_el1, x4
     mov     x0, xzr
     eret
