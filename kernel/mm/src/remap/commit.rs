@@ -19,9 +19,10 @@ impl<M: Machine> AddressSpace<M> {
 
     /// A call that concerns one mapping.
     fn remap_one(&mut self, request: &Request) -> Result<VirtAddr, Errno> {
-        let plan = plan::plan(&self.view(), request)?;
+        let vma = self.tree.find(request.old).ok_or(Errno::EFAULT)?;
+        let plan = plan::plan(&self.view(), request, &vma)?;
         self.reserve_for(&plan)?;
-        self.commit(&plan)
+        self.commit(&plan, &vma)
     }
 
     /// A call that moves whatever mappings there are. One that cannot move ends it; those before it have moved. Memory for all
@@ -29,14 +30,14 @@ impl<M: Machine> AddressSpace<M> {
     fn remap_slices(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         let mut slices = Slices::new(request);
         let mut first = true;
-        while let Some(slice) = slices.next(&self.view())? {
-            let plan = plan::plan(&self.view(), &slice)?;
+        while let Some((slice, vma)) = slices.next(&self.view())? {
+            let plan = plan::plan(&self.view(), &slice, &vma)?;
             if first {
                 self.reserve_for(&plan)?;
                 self.reserve_for_slices(&slices, &request)?;
                 first = false;
             }
-            self.commit(&plan)?;
+            self.commit(&plan, &vma)?;
         }
         Ok(request.new)
     }
@@ -60,41 +61,36 @@ impl<M: Machine> AddressSpace<M> {
         }
     }
 
-    /// Does what was planned. Everything it needs is set aside, so the only error is the planned one.
-    fn commit(&mut self, plan: &Plan) -> Result<VirtAddr, Errno> {
+    /// Does what was planned for `vma`. Everything it needs is set aside, so the only error is the planned one.
+    fn commit(&mut self, plan: &Plan, vma: &Vma) -> Result<VirtAddr, Errno> {
         for range in [plan.clear, plan.cut].into_iter().flatten() {
             self.unmap_pages(range);
         }
         match plan.last? {
             Last::Stay(addr) => Ok(addr),
             Last::Grow { answer, added } => {
-                self.grow(added);
+                self.grow(vma, added);
                 Ok(answer)
             }
             Last::Move(step) => {
-                self.move_mapping(&step);
+                self.move_mapping(vma, &step);
                 Ok(step.target.start())
             }
         }
     }
 
-    /// Lets the mapping that ends where `added` begins grow over it, and merge with the next.
-    fn grow(&mut self, added: PageRange) {
-        let Some(vma) = self.tree.find(added.start() - 1) else {
-            return;
-        };
+    /// Lets a mapping grow over `added`, which begins at its end, and merge with the next.
+    fn grow(&mut self, vma: &Vma, added: PageRange) {
         let more = vma.with_range(added);
         self.objects.mapped(&more, added.pages());
         self.tree.map(more, Origin::Growth);
-        self.populate_if_locked(&vma, added);
+        self.populate_if_locked(vma, added);
     }
 
-    /// Moves, duplicates or, under `MREMAP_DONTUNMAP`, empties a mapping.
-    fn move_mapping(&mut self, step: &Move) {
+    /// Moves, duplicates or, under `MREMAP_DONTUNMAP`, empties a mapping. What was cut off `vma` to make room lies outside of
+    /// the source.
+    fn move_mapping(&mut self, vma: &Vma, step: &Move) {
         let Move { source, target, .. } = *step;
-        let Some(vma) = self.tree.find(source.start()) else {
-            return;
-        };
         let copy = vma.with_range(source).moved_to(target);
         self.objects.mapped(&copy, target.pages());
         if !source.is_empty() {

@@ -86,17 +86,16 @@ pub(crate) fn check_map_count(view: &View<'_>, request: &Request) -> Result<(), 
     }
 }
 
-/// Plans a call, or a slice of one, that concerns the mapping that holds its old address.
+/// Plans a call, or a slice of one, that concerns `vma`, the mapping that holds its old address.
 ///
 /// # Errors
 /// What Linux finds before it changes anything.
-pub(crate) fn plan(view: &View<'_>, request: &Request) -> Result<Plan, Errno> {
-    let vma = view.tree.find(request.old).ok_or(Errno::EFAULT)?;
-    check_mapping(view, request, &vma)?;
+pub(crate) fn plan(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan, Errno> {
+    check_mapping(view, request, vma)?;
     if request.flags.implies_new_address() {
-        plan_to(view, request, &vma)
+        plan_to(view, request, vma)
     } else {
-        plan_at(view, request, &vma)
+        plan_at(view, request, vma)
     }
 }
 
@@ -361,16 +360,19 @@ impl Slices {
         }
     }
 
-    /// The next slice, or `None` after the last.
+    /// The next slice and its mapping, or `None` after the last.
     ///
     /// # Errors
     /// `EFAULT` for a gap at the start, and for a mapping that does not move together with others.
-    pub(crate) fn next(&mut self, view: &View<'_>) -> Result<Option<Request>, Errno> {
-        let found = view
+    pub(crate) fn next(&mut self, view: &View<'_>) -> Result<Option<(Request, Vma)>, Errno> {
+        if self.at >= self.end {
+            return if self.first { Err(Errno::EFAULT) } else { Ok(None) };
+        }
+        let Some(vma) = view
             .tree
             .find_or_next(self.at)
-            .filter(|vma| vma.start() < self.end && self.at < self.end);
-        let Some(vma) = found else {
+            .filter(|vma| vma.start() < self.end)
+        else {
             return if self.first { Err(Errno::EFAULT) } else { Ok(None) };
         };
         let alone = self.first && vma.end() >= self.end;
@@ -382,18 +384,21 @@ impl Slices {
         let new = self.request.new + (start - self.request.old);
         self.first = false;
         self.at = vma.end();
-        Ok(Some(Request {
+        let slice = Request {
             old: start,
             old_len: len,
             new_len: len,
             new,
             ..self.request
-        }))
+        };
+        Ok(Some((slice, vma)))
     }
 
-    /// How many slices there are, which is what a call must set aside memory for.
+    /// How many slices are still to come, which is what a call must set aside memory for.
     pub(crate) fn count(&self, view: &View<'_>) -> usize {
-        PageRange::new(self.at, self.end).map_or(0, |range| view.tree.iter(range).count())
+        PageRange::new(self.at, self.end)
+            .filter(|range| !range.is_empty())
+            .map_or(0, |range| view.tree.iter(range).count())
     }
 }
 

@@ -33,6 +33,15 @@ struct Kind<M: Machine> {
     source: Source<M>,
 }
 
+/// Whether anything may be in the way of a new mapping.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Nothing is.
+    Free,
+    /// What is mapped there is to be replaced (`MAP_FIXED`).
+    ToBeMade,
+}
+
 /// Where the pages come from.
 enum Source<M: Machine> {
     Anonymous,
@@ -49,11 +58,11 @@ impl<M: Machine> AddressSpace<M> {
     pub(super) fn map_request(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
         let flags = Flags(request.flags);
         check_huge(flags, &request.backing)?;
-        let range = self.choose_range(&request, flags)?;
+        let (range, room) = self.choose_range(&request, flags)?;
         let kind = self.decode_kind(request, flags, range)?;
         let populate = kind.flags.contains(VmaFlags::LOCKED)
             || flags.has(linux::MAP_POPULATE) && !flags.has(linux::MAP_NONBLOCK);
-        self.map_region(range, kind)?;
+        self.map_region(range, room, kind)?;
         if populate {
             self.populate(range);
         }
@@ -61,7 +70,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// The checks up to and with the search for a place.
-    fn choose_range(&self, request: &MapRequest<M>, flags: Flags) -> Result<PageRange, Errno> {
+    fn choose_range(&self, request: &MapRequest<M>, flags: Flags) -> Result<(PageRange, Room), Errno> {
         if request.len == 0 {
             return Err(Errno::EINVAL);
         }
@@ -88,7 +97,8 @@ impl<M: Machine> AddressSpace<M> {
         if no_replace && !self.tree.is_free(range) {
             return Err(Errno::EEXIST);
         }
-        Ok(range)
+        let replaces = matches!(wish, Wish::Fixed(_)) && !no_replace;
+        Ok((range, if replaces { Room::ToBeMade } else { Room::Free }))
     }
 
     /// A hint below the lowest address that may be mapped is raised to it (Linux's `round_hint_to_min`).
@@ -134,9 +144,12 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Linux's `mmap_region`: what is in the way goes, what is new comes.
-    fn map_region(&mut self, range: PageRange, kind: Kind<M>) -> Result<Vma, Errno> {
+    fn map_region(&mut self, range: PageRange, room: Room, kind: Kind<M>) -> Result<Vma, Errno> {
         let (prot, mut flags) = (kind.prot, kind.flags);
-        let freed = self.check_replace(range)?;
+        let freed = match room {
+            Room::Free => Freed::default(),
+            Room::ToBeMade => self.check_replace(range)?,
+        };
         if !self.view().may_expand(prot, flags, range.pages(), freed) {
             return Err(Errno::ENOMEM);
         }
@@ -152,12 +165,12 @@ impl<M: Machine> AddressSpace<M> {
         // One for a hole in what is there, one for the mapping.
         self.tree.reserve(2)?;
         let backing = self.enter_source(kind.source, range)?;
-        // Nothing fails from here on.
+        // Nothing fails from here on. The pages are counted first: what is replaced may be the object's last.
+        let vma = Vma::new(range, prot, flags, backing);
+        self.objects.mapped(&vma, range.pages());
         if freed.total != 0 {
             self.unmap_pages(range);
         }
-        let vma = Vma::new(range, prot, flags, backing);
-        self.objects.mapped(&vma, range.pages());
         Ok(self.tree.map(vma, Origin::Usual))
     }
 
@@ -232,6 +245,7 @@ impl<M: Machine> AddressSpace<M> {
         let flags = MAY_ALL | VmaFlags::GROWSDOWN;
         self.map_region(
             range,
+            Room::Free,
             Kind {
                 prot: Prot::READ | Prot::WRITE,
                 flags,

@@ -33,12 +33,10 @@ impl<M: Machine> AddressSpace<M> {
         let Some(request) = decode(addr, len, prot)? else {
             return Ok(());
         };
-        let range = first_checks(&self.view(), &request)?;
+        let (range, mut vma) = first_checks(&self.view(), &request)?;
         // The first and the last mapping may each be cut once.
         self.tree.reserve(2)?;
-        let mut at = range.start();
-        while at < range.end() {
-            let vma = self.tree.find(at).ok_or(Errno::ENOMEM)?;
+        loop {
             let part = vma.range.intersection(range).ok_or(Errno::ENOMEM)?;
             let change = plan(&self.view(), &vma, part, request.prot)?;
             if let Some(flags) = change {
@@ -48,9 +46,11 @@ impl<M: Machine> AddressSpace<M> {
                 });
                 self.protect_pages(part, request.prot);
             }
-            at = part.end();
+            if part.end() == range.end() {
+                return Ok(());
+            }
+            vma = self.tree.find(part.end()).ok_or(Errno::ENOMEM)?;
         }
-        Ok(())
     }
 }
 
@@ -91,23 +91,24 @@ fn decode(addr: u64, len: u64, prot: u64) -> Result<Option<Request>, Errno> {
     }))
 }
 
-/// What Linux finds out about the first mapping; answers the range with its start where it has to be.
-fn first_checks(view: &View<'_>, request: &Request) -> Result<PageRange, Errno> {
+/// What Linux finds out about the first mapping; answers the range with its start where it has to be, and the mapping.
+fn first_checks(view: &View<'_>, request: &Request) -> Result<(PageRange, Vma), Errno> {
     let range = request.range;
     let vma = view
         .tree
         .find_or_next(range.start())
         .filter(|vma| vma.start() < range.end());
     let vma = vma.ok_or(Errno::ENOMEM)?;
-    match request.grows {
+    let range = match request.grows {
         Grows::Down if vma.flags.contains(VmaFlags::GROWSDOWN) => {
-            PageRange::new(vma.start(), range.end()).ok_or(Errno::ENOMEM)
+            PageRange::new(vma.start(), range.end()).ok_or(Errno::ENOMEM)?
         }
-        Grows::Down => Err(Errno::EINVAL),
-        _ if vma.start() > range.start() => Err(Errno::ENOMEM),
-        Grows::Up => Err(Errno::EINVAL),
-        Grows::No => Ok(range),
-    }
+        Grows::Down => return Err(Errno::EINVAL),
+        _ if vma.start() > range.start() => return Err(Errno::ENOMEM),
+        Grows::Up => return Err(Errno::EINVAL),
+        Grows::No => range,
+    };
+    Ok((range, vma))
 }
 
 /// What becomes of the flags of a part of a mapping; `None` where nothing changes.
@@ -170,20 +171,23 @@ pub(super) fn check_split(view: &View<'_>, vma: &Vma, part: PageRange, changed: 
     if left && right {
         return Ok(());
     }
-    let (prev, _) = view.tree.around(vma.start());
-    let next = view.tree.find_or_next(vma.end());
-    let changed = Vma {
-        range: part,
-        ..changed.with_range(part)
-    };
-    let sides = merge::sides(
-        prev.as_ref().filter(|_| left),
-        &changed,
-        next.as_ref().filter(|_| right),
-        merge::Origin::Usual,
-    );
-    if sides.prev || sides.next {
-        return Ok(());
+    if left || right {
+        // Only a border moves if the part joins the neighbour on the side that it touches.
+        let prev = if left {
+            view.tree.around(vma.start()).0
+        } else {
+            None
+        };
+        let next = if right {
+            view.tree.find_or_next(vma.end())
+        } else {
+            None
+        };
+        let changed = changed.with_range(part);
+        let sides = merge::sides(prev.as_ref(), &changed, next.as_ref(), merge::Origin::Usual);
+        if sides.prev || sides.next {
+            return Ok(());
+        }
     }
     let cuts = u64::from(!left) + u64::from(!right);
     if view.tree.len() + cuts > view.limits.max_map_count {

@@ -28,7 +28,13 @@ impl<M: Machine> AddressSpace<M> {
     /// Unmaps whatever is in `range`. Room for one more mapping is reserved.
     pub(crate) fn unmap_pages(&mut self, range: PageRange) {
         let Self { tree, objects, .. } = self;
-        tree.unmap(range, |part| objects.unmapped(&part, part.range.pages()));
-        self.clear_pages(range);
+        let mut found = false;
+        tree.unmap(range, |part| {
+            objects.unmapped(&part, part.range.pages());
+            found = true;
+        });
+        if found {
+            self.clear_pages(range);
+        }
     }
 }

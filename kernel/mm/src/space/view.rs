@@ -42,20 +42,25 @@ impl View<'_> {
     /// # Errors
     /// `ENOMEM` where a hole would make one mapping too many, `EPERM` for a sealed mapping, `EINVAL` for part of the vdso.
     pub(crate) fn check_unmap(&self, range: PageRange) -> Result<(), Errno> {
-        for (index, vma) in self.tree.iter(range).enumerate() {
-            let cut_start = vma.start() < range.start();
-            let cut_end = vma.end() > range.end();
-            if index == 0 && cut_start && cut_end && self.tree.len() >= self.limits.max_map_count {
-                return Err(Errno::ENOMEM);
-            }
-            if vma.flags.contains(VmaFlags::SEALED) {
-                return Err(Errno::EPERM);
-            }
-            if (cut_start || cut_end) && is_whole(&vma) {
-                return Err(Errno::EINVAL);
-            }
+        let Some(first) = self.tree.find_or_next(range.start()) else {
+            return Ok(());
+        };
+        if first.start() >= range.end() {
+            return Ok(());
         }
-        Ok(())
+        let hole = first.start() < range.start() && first.end() > range.end();
+        if hole && self.tree.len() >= self.limits.max_map_count {
+            return Err(Errno::ENOMEM);
+        }
+        check_unmap_one(&first, range)?;
+        // Mostly there is one mapping, and that was it.
+        match PageRange::new(first.end(), range.end()) {
+            Some(rest) if !rest.is_empty() => self
+                .tree
+                .iter(rest)
+                .try_for_each(|vma| check_unmap_one(&vma, range)),
+            _ => Ok(()),
+        }
     }
 
     /// What unmapping `range` would give back.
@@ -84,6 +89,17 @@ pub(crate) struct Freed {
     pub(crate) data: u64,
     /// Of those that count towards the commit limit.
     pub(crate) accounted: u64,
+}
+
+fn check_unmap_one(vma: &Vma, range: PageRange) -> Result<(), Errno> {
+    if vma.flags.contains(VmaFlags::SEALED) {
+        return Err(Errno::EPERM);
+    }
+    if is_whole(vma) && !range.covers(vma.range) {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether nothing may cut the mapping in two (Linux's `vm_ops->may_split` of the vdso).

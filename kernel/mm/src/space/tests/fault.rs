@@ -248,6 +248,21 @@ fn objects_live_as_long_as_anything_shows_them() {
 }
 
 #[test]
+fn an_object_that_is_mapped_over_itself_stays() {
+    let mut world = World::new();
+    let object = world.memory(2);
+    world.map_object(A, P, RW, SHARED | FIXED, &object, 0).unwrap();
+    world.write(A, 5);
+    world
+        .map_object(A, 2 * P, RW, SHARED | FIXED, &object, 0)
+        .unwrap();
+    drop(object);
+    assert_eq!(world.bytes(A, 2), [5, 0]);
+    assert_eq!(world.mremap(A, 2 * P, 2 * P, TO, B), Ok(B));
+    assert_eq!(world.read(B), 5);
+}
+
+#[test]
 fn the_stack_grows_to_where_it_is_used() {
     let mut world = World::with_limits(Limits {
         stack: 64 * P,

@@ -331,6 +331,9 @@ impl VmaTree {
                 self.insert_rest(&vma, head);
             }
             removed(vma.with_range(PageRange::between(start, end)));
+            if end == range.end() {
+                break;
+            }
         }
     }
 
