@@ -232,9 +232,15 @@ fn allows(prot: Prot, access: Access) -> bool {
     }
 }
 
-/// What the tables allow of a mapping: the bits are the same.
+/// What the tables allow of a mapping: the bits are the same. What may be written may be read too, so that a page of such a
+/// mapping is not taken for one of `PROT_NONE` while it must not be written yet.
 pub(crate) fn rights(vma: &Vma) -> Rights {
-    Rights::from_bits_truncate(vma.prot.bits())
+    let rights = Rights::from_bits_truncate(vma.prot.bits());
+    if rights.contains(Rights::WRITE) {
+        rights | Rights::READ
+    } else {
+        rights
+    }
 }
 
 /// A page of the mapping that must not be written to yet.

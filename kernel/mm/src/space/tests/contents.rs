@@ -213,6 +213,17 @@ fn a_read_only_mapping_stays_read_only() {
 }
 
 #[test]
+fn memory_that_may_only_be_written_can_be_read() {
+    let mut world = World::new();
+    world.map(A, 2, W);
+    assert_eq!(world.try_read(A), Ok(0));
+    world.write(A + P, 3);
+    assert_eq!(world.bytes(A, 2), [0, 3]);
+    world.write(A, 2);
+    assert_eq!(world.bytes(A, 2), [2, 3]);
+}
+
+#[test]
 fn a_duplicate_sees_the_same_pages_and_the_end_of_the_object() {
     let mut world = World::new();
     let object = world.memory(3);

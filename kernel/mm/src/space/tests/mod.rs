@@ -28,6 +28,7 @@ pub(super) const B: u64 = 0x2000_0000;
 
 pub(super) const NONE: u64 = 0;
 pub(super) const R: u64 = 1;
+pub(super) const W: u64 = 2;
 pub(super) const RW: u64 = 3;
 pub(super) const X: u64 = 4;
 
