@@ -1,6 +1,7 @@
 //! By which page-table entries memory moves: counted by the kernel, or computed from the addresses.
 
 use core::fmt;
+use core::ops::Sub;
 
 use rt::PAGE;
 use rt::file::File;
@@ -8,6 +9,8 @@ use rt::file::File;
 /// Entries of each level that change their place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entries {
+    /// Of 512 GiB.
+    pub(crate) pgd: u64,
     /// Of 1 GiB.
     pub(crate) pud: u64,
     /// Of 2 MiB.
@@ -21,7 +24,12 @@ impl Entries {
     /// of the level below at the ragged edges and where they don't.
     pub(crate) fn computed(from: usize, to: usize, length: usize) -> Entries {
         let mut entries = Entries::default();
-        entries.add(from, from + length, from.abs_diff(to), &[1 << 30, 2 << 20, PAGE]);
+        entries.add(
+            from,
+            from + length,
+            from.abs_diff(to),
+            &[512 << 30, 1 << 30, 2 << 20, PAGE],
+        );
         entries
     }
 
@@ -35,7 +43,8 @@ impl Entries {
         match *size {
             PAGE => self.pte += count,
             size if size == 2 << 20 => self.pmd += count,
-            _ => self.pud += count,
+            size if size == 1 << 30 => self.pud += count,
+            _ => self.pgd += count,
         }
         self.add(start, first, distance, below);
         self.add(last, end, distance, below);
@@ -45,7 +54,13 @@ impl Entries {
 impl fmt::Display for Entries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for (count, level) in [(self.pud, "PUD"), (self.pmd, "PMD"), (self.pte, "PTE")] {
+        for (count, level) in [
+            (self.pgd, "PGD"),
+            (self.pgd, "PGD"),
+            (self.pud, "PUD"),
+            (self.pmd, "PMD"),
+            (self.pte, "PTE"),
+        ] {
             if count > 0 {
                 write!(f, "{separator}{} {level}", crate::report::Grouped(count))?;
                 separator = " + ";
@@ -60,15 +75,31 @@ pub(crate) fn counted() -> Option<Entries> {
     let file = File::open(c"/proc/inarch/counters").ok()?;
     let mut buffer = [0; 4096];
     let text = core::str::from_utf8(file.read_into(&mut buffer).ok()?).ok()?;
+    // A line has a name, the count since the start, and that of the last call.
     let value = |name: &str| {
-        let line = text
+        let mut words = text
             .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-        line.split_ascii_whitespace().next_back()?.parse().ok()
+            .map(|line| line.split(' '))
+            .find(|words| words.clone().next() == Some(name))?;
+        words.nth(1)?.parse().ok()
     };
     Some(Entries {
+        pgd: value("moved_pgd")?,
         pud: value("moved_pud")?,
         pmd: value("moved_pmd")?,
         pte: value("moved_pte")?,
     })
+}
+
+impl Sub for Entries {
+    type Output = Entries;
+
+    fn sub(self, earlier: Entries) -> Entries {
+        Entries {
+            pgd: self.pgd - earlier.pgd,
+            pud: self.pud - earlier.pud,
+            pmd: self.pmd - earlier.pmd,
+            pte: self.pte - earlier.pte,
+        }
+    }
 }

@@ -203,11 +203,7 @@ fn measured(
     let answer = mremap(old, old_length, length, flags, new);
     let ticks = counter() - start;
     let after = counted();
-    let counted = before.zip(after).map(|(before, after)| Entries {
-        pud: after.pud - before.pud,
-        pmd: after.pmd - before.pmd,
-        pte: after.pte - before.pte,
-    });
+    let counted = before.zip(after).map(|(before, after)| after - before);
     let place = answer.map_err(|errno| Stopped::Call("mremap", errno))?;
     Ok((Cost { ticks, counted }, place))
 }

@@ -165,7 +165,10 @@ impl Report {
                 let text = &line[column];
                 let padding = widths[column] - text.chars().count();
                 let (before, after) = if column == 0 { (0, padding) } else { (padding, 0) };
-                let (style, plain) = (self.style(styles[column]), self.style(Style::Plain));
+                let (style, plain) = match styles[column] {
+                    Style::Plain => ("", ""),
+                    style => (self.style(style), self.style(Style::Plain)),
+                };
                 print!("{:GAP$}{:before$}{style}{text}{plain}{:after$}", "", "", "");
             }
             println!();

@@ -1,6 +1,7 @@
 //! What the table code did, in the units that cost something on silicon: instructions alone do not tell (a TLBI, a DSB or
 //! an atomic counts as one).
 
+use super::level::Level;
 use core::ops::Sub;
 
 macro_rules! counters {
@@ -46,4 +47,25 @@ counters! {
     dsb,
     /// ISB.
     isb,
+    /// Entries of 512 GiB that moved by relocation, as they were: with all that is below them.
+    moved_pgd,
+    /// The same, of 1 GiB.
+    moved_pud,
+    /// The same, of 2 MiB.
+    moved_pmd,
+    /// Entries of single pages that moved.
+    moved_pte,
+}
+
+impl Counters {
+    /// Counts entries of a level that moved.
+    pub(super) fn moved(&mut self, level: Level, count: usize) {
+        let counter = match level {
+            Level::Pgd => &mut self.moved_pgd,
+            Level::Pud => &mut self.moved_pud,
+            Level::Pmd => &mut self.moved_pmd,
+            Level::Pte => &mut self.moved_pte,
+        };
+        *counter += count as u64;
+    }
 }

@@ -224,6 +224,28 @@ fn memory_that_may_only_be_written_can_be_read() {
 }
 
 #[test]
+fn counters_tell_what_moved_at_which_level() {
+    const BLOCKS: u64 = 4 << 20;
+    let mut world = World::new();
+    world.map(A, BLOCKS / P, RW);
+    world.write(A, 1);
+    world.write(A + BLOCKS / 2 + P, 2);
+    let mut moved = |from, to| {
+        assert_eq!(world.mremap(from, BLOCKS, BLOCKS, TO, to), Ok(to));
+        let (_, last) = world.space.counters();
+        (last.moved_pgd, last.moved_pud, last.moved_pmd, last.moved_pte)
+    };
+    assert_eq!(moved(A, B), (0, 0, 2, 0));
+    assert_eq!(moved(B, A + P), (0, 0, 0, 2));
+    assert_eq!(
+        moved(A + P, B + P),
+        (0, 0, 2, 0),
+        "two tables and nothing at the ragged ends"
+    );
+    assert_eq!(moved(B + P, A), (0, 0, 0, 2));
+}
+
+#[test]
 fn a_duplicate_sees_the_same_pages_and_the_end_of_the_object() {
     let mut world = World::new();
     let object = world.memory(3);

@@ -70,6 +70,7 @@ impl<M: Machine> Relocation<'_, M> {
             to.note_contiguous(machine);
         }
         self.tables.counters.written += moved as u64;
+        self.tables.counters.moved(level, moved);
         moved
     }
 
@@ -85,6 +86,7 @@ impl<M: Machine> Relocation<'_, M> {
         self.tables.live(to).set(index, entry.attached());
         to.gain(&self.tables.machine, 1);
         self.tables.counters.written += 1;
+        self.tables.counters.moved(level, 1);
         true
     }
 

@@ -37,6 +37,7 @@ impl<M: Machine> Relocation<'_, M> {
         let total = table.occupancy(&self.tables.machine);
         self.tables.counters.read += pages.len() as u64;
         self.tables.counters.written += total as u64;
+        self.tables.counters.moved(Level::Pte, total);
         if table.may_be_contiguous(&self.tables.machine) && !self.keeps_groups(Level::Pte) {
             self.tables.unfold_all(Level::Pte, table, pages.clone());
         }
@@ -180,6 +181,7 @@ impl<M: Machine> Relocation<'_, M> {
         }
         to.gain(machine, count);
         self.tables.counters.written += count as u64;
+        self.tables.counters.moved(Level::Pte, count);
     }
 
     /// Ends the wait of a shifted table for its lower neighbour: nothing comes from there.
