@@ -176,8 +176,9 @@ impl Attributes {
     /// stays clean, and one that is [`Self::COPY_ON_WRITE`] or the zero page does not become writable.
     pub const fn with_rights(self, rights: Rights) -> Self {
         let shared = self.intersects(Self::COPY_ON_WRITE.union(Self::ZERO_PAGE));
-        let rights = if shared {
-            rights.difference(Rights::WRITE)
+        let rights = if shared && rights.contains(Rights::WRITE) {
+            // What may be written may be read: without that, nothing would be left of a right to write alone.
+            rights.difference(Rights::WRITE).union(Rights::READ)
         } else {
             rights
         };

@@ -89,6 +89,19 @@ fn detaching_keeps_everything_but_validity() {
 }
 
 #[test]
+fn a_shared_page_of_a_mapping_that_may_only_be_written_can_be_read() {
+    for shared in [Attributes::ZERO_PAGE, Attributes::COPY_ON_WRITE] {
+        let page = Attributes::user(Rights::READ)
+            .union(shared)
+            .with_rights(Rights::WRITE);
+        assert_eq!(page.rights(), Rights::READ);
+        let closed = page.with_rights(Rights::empty());
+        assert!(closed.contains(Attributes::NO_ACCESS));
+        assert_eq!(closed.with_rights(Rights::WRITE).rights(), Rights::READ);
+    }
+}
+
+#[test]
 fn rights_change_and_come_back_without_losing_access_or_dirty_state() {
     let all = [
         Rights::empty(),
