@@ -146,6 +146,11 @@ pub(crate) fn check_range(address: u64, len: u64) -> Result<(), Errno> {
     }
 }
 
+/// How many bytes there are from `address` to the end of its page: what lies there is accessible as a whole or not at all.
+pub(crate) fn to_page_end(address: u64) -> u64 {
+    mm::PAGE_SIZE - address % mm::PAGE_SIZE
+}
+
 /// Fills `len` bytes of the program's memory at `to` with zeros.
 ///
 /// # Errors

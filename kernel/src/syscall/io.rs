@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use linux_raw_sys::general::{SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET};
-use mm::{Errno, PAGE_SIZE};
+use mm::Errno;
 
 use super::{Answer, Call};
 use crate::fs::OpenFile;
@@ -221,11 +221,13 @@ fn transfer(
         Place::Offset(offset) => offset,
     };
     let largest = pieces.iter().map(|piece| piece.len).max().unwrap_or(0);
+    // As on Linux: a file takes what it can get, a terminal takes a buffer.
+    let by_pages = open.file.is_seekable();
     let mut done = 0;
     let outcome = if largest <= SMALL as u64 {
-        transfer_by(&mut [0; SMALL], pieces, start, &mut done, step)
+        transfer_by(&mut [0; SMALL], pieces, by_pages, start, &mut done, step)
     } else {
-        transfer_by(&mut [0; LARGE], pieces, start, &mut done, step)
+        transfer_by(&mut [0; LARGE], pieces, by_pages, start, &mut done, step)
     };
     if let Place::Position = place
         && open.file.is_seekable()
@@ -238,9 +240,12 @@ fn transfer(
     }
 }
 
+/// The transfer by way of `buffer`. With `by_pages` no copy crosses the end of a page of the program's, so that all that can be copied is;
+/// without, a buffer goes whole or not at all.
 fn transfer_by(
     buffer: &mut [u8],
     pieces: &[Piece],
+    by_pages: bool,
     start: u64,
     done: &mut u64,
     step: impl Fn(u64, u64, &mut [u8]) -> Result<usize, Errno>,
@@ -248,10 +253,10 @@ fn transfer_by(
     for piece in pieces {
         let mut within = 0;
         while within < piece.len {
-            // Page by page, so that all that can be copied is.
-            let to_page_end = PAGE_SIZE - (piece.address + within) % PAGE_SIZE;
-            let wanted = (piece.len - within).min(to_page_end).min(buffer.len() as u64) as usize;
-            let count = step(start + *done, piece.address + within, &mut buffer[..wanted])?;
+            let at = piece.address + within;
+            let room = if by_pages { user::to_page_end(at) } else { u64::MAX };
+            let wanted = (piece.len - within).min(room).min(buffer.len() as u64) as usize;
+            let count = step(start + *done, at, &mut buffer[..wanted])?;
             within += count as u64;
             *done += count as u64;
             // The end, or what a terminal has so far: it doesn't wait for more.

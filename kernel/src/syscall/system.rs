@@ -53,7 +53,8 @@ pub(super) fn getrandom(call: &mut Call<'_>) -> Answer {
     let mut bytes = [0; 256];
     let mut done = 0;
     while done < len {
-        let count = (len - done).min(bytes.len() as u64);
+        let room = user::to_page_end(address + done);
+        let count = (len - done).min(room).min(bytes.len() as u64);
         let bytes = &mut bytes[..count as usize];
         random::fill(bytes);
         match user::copy_out(address + done, bytes) {
