@@ -1,11 +1,12 @@
 //! The options that `run`, `test`, `bench` and `gdb` share, and what they come to.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
-use crate::qemu::machine::{Entry, Icount, Machine};
+use crate::qemu::machine::{Entry, Icount, Machine, Serial};
 
 /// What the machine is like.
 #[derive(Args, Clone, Debug)]
@@ -156,8 +157,16 @@ impl MachineOptions {
 impl KernelOptions {
     /// The words for the kernel's command line, `semihosting` first: on QEMU that is how the verdict, the kernel's log
     /// and the program's standard error leave the machine.
-    pub(crate) fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self, terminals: Terminals) -> Vec<String> {
         let mut words = vec!["semihosting".to_owned()];
+        let digits: String = (0..3)
+            .zip(terminals.0)
+            .filter(|(_, there)| !there)
+            .map(|(n, _)| n.to_string())
+            .collect();
+        if !digits.is_empty() {
+            words.push(format!("notty={digits}"));
+        }
         if let Some(level) = self.log.and_then(|level| level.to_possible_value()) {
             words.push(format!("log={}", level.get_name()));
         }
@@ -165,6 +174,26 @@ impl KernelOptions {
             words.push("trace".to_owned());
         }
         words
+    }
+}
+
+/// Which of the descriptors 0, 1 and 2 lead to a terminal. The program sees the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terminals(pub(crate) [bool; 3]);
+
+impl Terminals {
+    /// As in tests.
+    pub(crate) const NONE: Self = Terminals([false; 3]);
+
+    /// As this command was started.
+    pub(crate) fn here() -> Self {
+        let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        Terminals([input.is_terminal(), output.is_terminal(), error.is_terminal()])
+    }
+
+    /// What to connect the serial line to.
+    pub(crate) fn serial(self) -> Serial {
+        if self.0[0] { Serial::Both } else { Serial::Output }
     }
 }
 

@@ -32,6 +32,9 @@ pub struct CommandLine {
     /// `initrd=START,BYTES`: where the archive is, for a loader that cannot say so in the device tree. Both numbers are decimal,
     /// or hexadecimal behind `0x`.
     pub initrd: Option<PhysRange>,
+    /// `notty=DIGITS`: which of the program's descriptors 0, 1 and 2 lead to no terminal at the host's end. With `semihosting`, an input
+    /// that is no terminal is read from the host.
+    pub notty: [bool; 3],
 }
 
 impl CommandLine {
@@ -42,6 +45,7 @@ impl CommandLine {
         trace: false,
         ktest: false,
         initrd: None,
+        notty: [false; 3],
     };
 
     /// Reads the words of `bootargs`. The last of two contradicting words holds.
@@ -57,10 +61,22 @@ impl CommandLine {
                 "log=info" => line.log = LogLevel::Info,
                 "log=debug" => line.log = LogLevel::Debug,
                 "log=trace" => line.log = LogLevel::Trace,
-                _ => line.initrd = word.strip_prefix("initrd=").and_then(place).or(line.initrd),
+                _ => line.setting(word),
             }
         }
         line
+    }
+
+    /// Reads a word that has a value.
+    fn setting(&mut self, word: &str) {
+        match word.split_once('=') {
+            Some(("initrd", value)) => self.initrd = place(value).or(self.initrd),
+            Some(("notty", digits)) => {
+                self.notty =
+                    [0, 1, 2].map(|descriptor| digits.bytes().any(|digit| digit == b'0' + descriptor));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -93,9 +109,16 @@ mod tests {
                 log: LogLevel::Debug,
                 trace: false,
                 ktest: true,
-                initrd
+                initrd,
+                notty: [false; 3],
             }
         );
+    }
+
+    #[test]
+    fn descriptors_that_are_no_terminal() {
+        assert_eq!(CommandLine::parse("notty=02").notty, [true, false, true]);
+        assert_eq!(CommandLine::parse("notty=9x").notty, [false; 3]);
     }
 
     #[test]

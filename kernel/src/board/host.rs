@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use semihosting::fd::{BorrowedFd, RawFd};
 use semihosting::sys::arm_compat::{ExitReason, OpenMode, sys_exit_extended, sys_open};
-use semihosting::sys::write;
+use semihosting::sys::{read, write};
 
 use crate::sync::Once;
 
@@ -12,6 +12,9 @@ use crate::sync::Once;
 static LISTENING: AtomicBool = AtomicBool::new(false);
 /// The host's standard error, once it has been opened.
 static STANDARD_ERROR: Once<Option<RawFd>> = Once::new();
+
+/// The host's standard input, once it has been opened.
+static STANDARD_INPUT: Once<Option<RawFd>> = Once::new();
 
 /// From now on a host is believed to listen.
 pub(super) fn listen() {
@@ -46,6 +49,20 @@ pub(super) fn write_error(mut bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// Reads from the host's standard input: the number of bytes, 0 at its end; `None` where that can't be done. The whole machine
+/// waits until there is something to read.
+pub(crate) fn read_input(bytes: &mut [u8]) -> Option<usize> {
+    if !is_listening() {
+        return None;
+    }
+    // Opened to read, `:tt` is standard input (Arm's semihosting specification, SYS_OPEN).
+    let open = || sys_open(c":tt", OpenMode::RDONLY).ok().map(|fd| fd.into_raw_fd());
+    let fd = (*STANDARD_INPUT.call_once(open))?;
+    // SAFETY: the descriptor was opened above and is never closed.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    read(fd, bytes).ok().filter(|&count| count <= bytes.len())
 }
 
 /// Ends the emulator with `status`; returns where no host listens.

@@ -7,7 +7,7 @@ use mm::Errno;
 
 use super::file::File;
 use super::status::Status;
-use crate::board::console;
+use crate::board::{command_line, console, host};
 use crate::process::scheduler;
 use crate::sync::Mutex;
 
@@ -21,7 +21,9 @@ const POLL_INTERVAL: u64 = 5_000_000;
 /// Which way out a descriptor's bytes take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
-    /// Standard input and output: the serial line.
+    /// Standard input: the serial line, or the host's standard input where that is no terminal.
+    Input,
+    /// Standard output: the serial line.
     Output,
     /// Standard error: where the kernel's log goes.
     Error,
@@ -65,6 +67,11 @@ impl File for Console {
     }
 
     fn read(&self, _offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        if !is_terminal(Stream::Input)
+            && let Some(count) = host::read_input(buffer)
+        {
+            return Ok(count);
+        }
         while !poll_line() {
             scheduler::sleep(POLL_INTERVAL)?;
         }
@@ -78,7 +85,7 @@ impl File for Console {
 
     fn write(&self, _offset: u64, bytes: &[u8]) -> Result<usize, Errno> {
         match self.stream {
-            Stream::Output => console::write(bytes),
+            Stream::Input | Stream::Output => console::write(bytes),
             Stream::Error => console::write_error(bytes),
         }
         Ok(bytes.len())
@@ -89,11 +96,21 @@ impl File for Console {
     }
 
     fn is_terminal(&self) -> bool {
-        true
+        is_terminal(self.stream)
     }
 
     fn path(&self) -> &[u8] {
         b"/dev/console"
+    }
+}
+
+/// Whether somebody sits at the other end, as far as the command line knows.
+fn is_terminal(stream: Stream) -> bool {
+    let [input, output, error] = command_line().notty;
+    !match stream {
+        Stream::Input => input,
+        Stream::Output => output,
+        Stream::Error => error,
     }
 }
 

@@ -140,7 +140,7 @@ fn start(program: Program) -> Result<Arc<Process>, Errno> {
 fn open_console(files: &mut Descriptors) -> Result<(), Errno> {
     let console = |stream, flags| OpenFile::new(Arc::new(Console::new(stream)), flags);
     let streams = [
-        (Stream::Output, O_RDWR),
+        (Stream::Input, O_RDWR),
         (Stream::Output, O_RDWR),
         (Stream::Error, O_WRONLY),
     ];

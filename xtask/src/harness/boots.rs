@@ -20,6 +20,7 @@ pub(crate) fn cases(folder: &Path, usual: &Machine) -> Vec<Case> {
         .collect();
     cases.push(without_semihosting(&hello));
     cases.push(without_archive());
+    cases.push(with_input(&folder.join("echo")));
     cases
 }
 
@@ -93,4 +94,18 @@ fn without_archive() -> Case {
     case.program = None;
     case.expected.errors_hold = vec!["archive".to_owned()];
     case
+}
+
+/// Every byte gets through both ways, and the end of the input is one.
+fn with_input(echo: &Path) -> Case {
+    let input: String = ('\0'..='\u{17f}').cycle().take(20_000).collect();
+    let expected = Expected {
+        output: Some(input.clone()),
+        ..Expected::default()
+    };
+    Case {
+        input: input.into_bytes(),
+        expected,
+        ..Case::new("boot::standard-input", echo, 0)
+    }
 }

@@ -11,7 +11,7 @@ use super::report;
 use super::session::{Session, Verdict};
 use crate::compile::Kernel;
 use crate::console::Annotator;
-use crate::qemu::machine::{Debugger, Load, Machine};
+use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 
 /// The models that the tests run on unless one was chosen: an in-order core without any of the newer features, one between, and one
 /// with all of them.
@@ -126,7 +126,9 @@ impl Bench {
             archive: None,
             words: &self.words,
         };
-        let mut command = self.machine.command(&self.qemu, &load, self.debugger)?;
+        let mut command = self
+            .machine
+            .command(&self.qemu, &load, Serial::Both, self.debugger)?;
         let annotator = Arc::new(Annotator::new(self.kernel.elf.clone()));
         Session::start(&mut command, &annotator, self.patience())
     }

@@ -1,6 +1,7 @@
 //! Program tests: each boots a machine with one program, and compares what comes out.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::command::quoted;
 use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::qemu::boot::{self, Captured, End};
-use crate::qemu::machine::{Debugger, Load, Machine};
+use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 use crate::workspace;
 
 /// What all program tests of a run have in common.
@@ -47,6 +48,8 @@ pub(crate) struct Case {
     pub(crate) program: Option<PathBuf>,
     /// Its arguments.
     pub(crate) arguments: Vec<OsString>,
+    /// What it finds on standard input.
+    pub(crate) input: Vec<u8>,
     /// The machine, if it is not the usual one.
     pub(crate) machine: Option<Machine>,
     /// The kernel's command line, if it is not the usual one.
@@ -75,6 +78,7 @@ impl Case {
             name: name.into(),
             program: Some(program.into()),
             arguments: Vec::new(),
+            input: Vec::new(),
             machine: None,
             words: None,
             expected: Expected {
@@ -108,12 +112,12 @@ impl Case {
             words,
         };
         let machine = self.machine.as_ref().unwrap_or(&bench.machine);
-        let mut command = machine.command(&bench.qemu, &load, bench.debugger)?;
+        let mut command = machine.command(&bench.qemu, &load, Serial::Output, bench.debugger)?;
         let annotator = Arc::new(Annotator::new(bench.kernel.elf.clone()));
         let (out, err) = (Captured::default(), Captured::default());
         let timeout = Some(bench.timeout).filter(|_| bench.debugger == Debugger::None);
         let end = boot::run(
-            command.stdin(Stdio::null()),
+            command.stdin(self.input()?),
             &annotator,
             timeout,
             out.clone(),
@@ -129,11 +133,21 @@ impl Case {
         judged.map_err(|error| anyhow!("{error:#}\n$ {}", quoted(&command)))
     }
 
+    /// Standard input, as a stream that ends.
+    fn input(&self) -> Result<Stdio> {
+        if self.input.is_empty() {
+            return Ok(Stdio::null());
+        }
+        let path = own_file("input")?;
+        std::fs::write(&path, &self.input)?;
+        let file = File::open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file.into())
+    }
+
     /// Packs the program into an archive of its own.
     fn archive(&self, program: &Path) -> Result<PathBuf> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = workspace::scratch("tests")?.join(format!("{number}.cpio"));
+        let path = own_file("cpio")?;
         let contents = Contents {
             program: program.to_owned(),
             arguments: self.arguments.clone(),
@@ -142,6 +156,13 @@ impl Case {
         archive::write(&contents, &path)?;
         Ok(path)
     }
+}
+
+/// A file's name that no other test of this run has.
+fn own_file(extension: &str) -> Result<PathBuf> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Ok(workspace::scratch("tests")?.join(format!("{number}.{extension}")))
 }
 
 impl Expected {

@@ -81,7 +81,7 @@ pub(crate) struct Load<'a> {
     pub(crate) words: &'a [String],
 }
 
-/// Where the machine's serial line goes.
+/// Whether a debugger is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Debugger {
     /// The machine runs at once.
@@ -90,44 +90,45 @@ pub(crate) enum Debugger {
     Waits,
 }
 
+/// What the machine's serial line is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serial {
+    /// QEMU's standard input and output.
+    Both,
+    /// QEMU's standard output. The program reads QEMU's standard input by semihosting, which knows its end.
+    Output,
+}
+
 impl Machine {
     /// QEMU's command line for this machine.
-    pub(crate) fn command(&self, qemu: &Path, load: &Load, debugger: Debugger) -> Result<Command> {
+    pub(crate) fn command(
+        &self,
+        qemu: &Path,
+        load: &Load,
+        serial: Serial,
+        debugger: Debugger,
+    ) -> Result<Command> {
         let mut command = Command::new(qemu);
-        command.args(["-machine", &self.machine_argument()]);
-        command.args([
-            "-cpu",
-            &self.cpu,
-            "-smp",
-            &self.cores.to_string(),
-            "-m",
-            &self.memory.text,
-        ]);
+        command.args(["-machine", &self.machine_argument(), "-cpu", &self.cpu]);
+        command.args(["-smp", &self.cores.to_string(), "-m", &self.memory.text]);
         if self.icount == Icount::Measuring {
-            command.args([
-                "-seed",
-                "1",
-                "-icount",
-                "shift=0,sleep=off",
-                "-rtc",
-                "base=2024-01-01,clock=vm",
-            ]);
+            add(
+                &mut command,
+                "-seed 1 -icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm",
+            );
         }
         // Debian's smallest QEMU lacks the network card's ROM, without which the default card stops QEMU.
-        command.args([
-            "-nic",
-            "none",
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-serial",
-            "stdio",
-            "-no-reboot",
-        ]);
-        command.args(["-semihosting-config", "enable=on,target=native"]);
+        add(
+            &mut command,
+            "-nic none -display none -monitor none -no-reboot -serial",
+        );
+        command.arg(match serial {
+            Serial::Both => "stdio",
+            Serial::Output => "file:/dev/stdout",
+        });
+        add(&mut command, "-semihosting-config enable=on,target=native");
         if debugger == Debugger::Waits {
-            command.args(["-s", "-S"]);
+            add(&mut command, "-s -S");
         }
         let mut words = load.words.to_vec();
         match self.entry {
@@ -199,6 +200,11 @@ impl Machine {
     }
 }
 
+/// Adds arguments that hold no white space.
+fn add(command: &mut Command, arguments: &str) {
+    command.args(arguments.split_whitespace());
+}
+
 /// A path inside one of QEMU's lists of options, where a comma is written twice.
 fn comma_doubled(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
@@ -233,11 +239,8 @@ mod tests {
             archive,
             words: &words,
         };
-        Ok(quoted(&machine.command(
-            Path::new("qemu"),
-            &load,
-            Debugger::None,
-        )?))
+        let command = machine.command(Path::new("qemu"), &load, Serial::Both, Debugger::None)?;
+        Ok(quoted(&command))
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::console::Annotator;
 use crate::exit::WithStatus;
 use crate::options::BuildOptions;
 use crate::qemu::boot::{self, Captured, End};
-use crate::qemu::machine::{Debugger, Icount, Load, Machine};
+use crate::qemu::machine::{Debugger, Icount, Load, Machine, Serial};
 use crate::setup::core::Core;
 use crate::{image, say, setup, workspace};
 
@@ -125,7 +125,7 @@ fn measure(qemu: &Path, kernel: &Kernel, contents: Contents) -> Result<u64> {
         archive: Some(&archive),
         words: &words,
     };
-    let mut command = machine.command(qemu, &load, Debugger::None)?;
+    let mut command = machine.command(qemu, &load, Serial::Output, Debugger::None)?;
     say::command(&command);
     let annotator = Arc::new(Annotator::new(kernel.elf.clone()));
     let (out, err) = (Captured::default(), Captured::default());

@@ -10,9 +10,9 @@ use clap::Args;
 
 use crate::archive::{self, Contents};
 use crate::compile::{self, Flavor};
-use crate::options::{BuildOptions, KernelOptions, MachineOptions};
+use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals};
 use crate::process::Process;
-use crate::qemu::machine::{Debugger, Load};
+use crate::qemu::machine::{Debugger, Load, Serial};
 use crate::setup::core::Core;
 use crate::{command, say, setup, workspace};
 
@@ -69,13 +69,13 @@ impl Gdb {
             &archive,
         )?;
 
-        let words = self.kernel.words();
+        let words = self.kernel.words(Terminals::NONE);
         let load = Load {
             kernel: &kernel,
             archive: Some(&archive),
             words: &words,
         };
-        let mut command = machine.command(&qemu, &load, Debugger::Waits)?;
+        let mut command = machine.command(&qemu, &load, Serial::Output, Debugger::Waits)?;
         say::command(&command);
         let log = folder.join("console.log");
         let file =

@@ -1,7 +1,6 @@
 //! `cargo xtask run`: the kernel and one program, in QEMU.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use crate::archive::{self, Contents};
 use crate::compile::{self, Flavor};
 use crate::console::Annotator;
 use crate::exit::{self, WithStatus};
-use crate::options::{BuildOptions, KernelOptions, MachineOptions, parse_seconds};
+use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::boot::{self, End};
 use crate::qemu::machine::{Debugger, Load};
 use crate::setup::core::Core;
@@ -87,16 +86,17 @@ impl Run {
         let _removed = Removed(&archive);
         archive::write(&self.contents(program), &archive)?;
 
-        let words = self.kernel.words();
+        let terminals = Terminals::here();
+        let words = self.kernel.words(terminals);
         let load = Load {
             kernel: &kernel,
             archive: Some(&archive),
             words: &words,
         };
         let debugger = if self.gdb { Debugger::Waits } else { Debugger::None };
-        let mut command = machine.command(&qemu, &load, debugger)?;
+        let mut command = machine.command(&qemu, &load, terminals.serial(), debugger)?;
         say::command(&command);
-        if std::io::stdin().is_terminal() {
+        if terminals.0[0] {
             say::note("Ctrl-C ends QEMU");
         }
         if self.gdb {

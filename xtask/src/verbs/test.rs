@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, FormatSetting, Trial};
 
 use crate::compile::{self, Flavor};
 use crate::harness::{boots, c_programs, host, kernel, program, refusals, report};
-use crate::options::{BuildOptions, KernelOptions, MachineOptions, parse_seconds};
+use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::Debugger;
 use crate::setup::core::Core;
 use crate::{exit, say, setup, workspace};
@@ -142,7 +142,7 @@ impl Test {
         if self.is_wanted(Kind::Kernel) {
             let kernel = compile::kernel(&core, Flavor::Tests)?;
             self.say_how_to_attach(&kernel.elf);
-            let words = [self.kernel.words(), vec!["ktest".to_owned()]].concat();
+            let words = [self.kernel.words(Terminals::NONE), vec!["ktest".to_owned()]].concat();
             let (qemu, machine) = (qemu.clone(), machine.clone());
             let bench = kernel::Bench {
                 kernel,
@@ -158,7 +158,7 @@ impl Test {
         if self.is_wanted(Kind::Program) || self.is_wanted(Kind::Boot) {
             let kernel = compile::kernel(&core, Flavor::Plain)?;
             self.say_how_to_attach(&kernel.elf);
-            let words = self.kernel.words();
+            let words = self.kernel.words(Terminals::NONE);
             let bench = Arc::new(program::Bench {
                 kernel,
                 qemu,
