@@ -13,6 +13,7 @@ mod fault;
 mod frame;
 pub(crate) mod hwcap;
 pub(crate) mod interrupts;
+mod memcpy;
 pub(crate) mod pages;
 #[cfg(feature = "ktest")]
 mod testing;
