@@ -9,8 +9,21 @@ use super::leaf::{Extent, LEAF, LEAF_MIN};
 use super::path::Path;
 use super::pool::NodeId;
 use super::summary::{Summary, Sums};
+use crate::PageRange;
 use crate::vma::Vma;
 use crate::vma::merge::{Relation, relation};
+
+/// What an edit changes for the nodes above its leaf.
+pub(super) struct Change {
+    /// How much further the leaf reaches.
+    span: u64,
+    /// What there is more.
+    sums: Sums,
+    /// The largest gap that is gone or smaller; zero for none.
+    removed: u64,
+    /// The largest gap that is new or larger; zero for none.
+    added: u64,
+}
 
 impl VmaTree {
     /// Adds `vma` before the mapping at `path`, or at the end. The tree must not be empty.
@@ -20,122 +33,271 @@ impl VmaTree {
             let path = self.locate(vma.start().get());
             return self.insert_before(&path, vma);
         }
-        let prev = self.before_if_touching(path, vma);
-        let next = self.at(path);
         let extent = Extent {
             gap: vma.start().get() - path.base,
             len: vma.range.len(),
         };
-        let pair = related(prev.as_ref(), vma);
-        let sums = Sums::of(vma).with(pair);
-        let sums = match next {
-            Some(next) => sums.with(related(Some(vma), &next)),
-            None => sums,
+        let pair = self.pair_with_previous(path, vma);
+        let mut change = Change {
+            span: extent.reach(),
+            sums: Sums::of(vma),
+            removed: 0,
+            added: extent.gap,
         };
+        change.sums.add_pair(pair);
+        let at = path.at();
         let leaf = self.leaves.get_mut(path.steps[0].node);
-        leaf.insert(path.at(), extent, vma);
-        if path.at() == 0 {
+        leaf.insert(at, extent, vma);
+        if at == 0 {
             leaf.head = pair;
         }
-        let mut span = extent.reach();
-        if next.is_some() {
-            leaf.extent_mut(path.at() + 1).gap -= span;
-            span = 0;
+        if at + 1 < leaf.len() {
+            let next = leaf.extent_mut(at + 1);
+            change.removed = next.gap;
+            next.gap -= extent.reach();
+            change.added = change.added.max(next.gap);
+            change.span = 0;
+            change.sums.add_pair(leaf.pair(at + 1));
         }
-        self.propagate(path, span, &sums);
+        self.propagate(path, &change);
     }
 
     /// Removes the mapping at `path`.
     pub(super) fn remove_at(&mut self, path: &Path) {
-        let leaf = self.leaf(path);
-        let (at, vma) = (path.at(), leaf.get(path.at(), path.base));
-        let mut sums = Sums::NONE.without(leaf.pair(at));
-        sums.subtract(&Sums::of(&vma));
-        let reach = leaf.extents()[at].reach();
-        let mut span = 0u64.wrapping_sub(reach);
+        let at = path.at();
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let extent = leaf.extents()[at];
+        let mut change = Change {
+            span: 0,
+            sums: Sums::NONE,
+            removed: extent.gap,
+            added: 0,
+        };
+        change.sums.subtract(&Sums::of(&leaf.get(at, path.base)));
+        change.sums.remove_pair(leaf.pair(at));
         if at + 1 < leaf.len() {
-            sums = sums.without(leaf.pair(at + 1));
-            span = 0;
-            let leaf = self.leaves.get_mut(path.steps[0].node);
-            leaf.extent_mut(at + 1).gap += reach;
-        } else if let Some(next) = self.step_on(path) {
-            let gap = self.leaf(&next).extents()[0].gap;
-            self.set_head(&next, gap + reach, Relation::Apart);
+            change.sums.remove_pair(leaf.pair(at + 1));
+            let next = leaf.extent_mut(at + 1);
+            next.gap += extent.reach();
+            change.added = next.gap;
+        } else {
+            change.span = change.span.wrapping_sub(extent.reach());
+            if let Some(next) = self.step_on(path) {
+                let gap = self.leaf(&next).extents()[0].gap;
+                self.set_head(&next, gap + extent.reach(), Relation::Apart);
+            }
         }
         let leaf = self.leaves.get_mut(path.steps[0].node);
         leaf.remove(at);
         if at == 0 {
             leaf.head = Relation::Apart;
         }
-        self.propagate(path, span, &sums);
+        self.propagate(path, &change);
         self.refill_leaf(path);
     }
 
     /// Changes the mapping at `path` to `vma`, which fits between its neighbours.
     pub(super) fn replace_at(&mut self, path: &Path, vma: &Vma) {
-        let leaf = self.leaf(path);
-        let (at, len, old) = (path.at(), leaf.len(), leaf.get(path.at(), path.base));
-        let prev = self.before_if_touching(path, vma);
-        let pair = related(prev.as_ref(), vma);
-        let mut sums = Sums::of(vma).with(pair).without(leaf.pair(at));
-        sums.subtract(&Sums::of(&old));
+        let at = path.at();
+        let pair = self.pair_with_previous(path, vma);
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let old = leaf.extents()[at];
         let extent = Extent {
             gap: vma.start().get() - path.base,
             len: vma.range.len(),
         };
-        let mut span = extent.reach().wrapping_sub(leaf.extents()[at].reach());
-        if at + 1 < len {
-            let next_before = leaf.pair(at + 1);
-            let leaf = self.leaves.get_mut(path.steps[0].node);
+        let span = extent.reach().wrapping_sub(old.reach());
+        let mut change = Change {
+            span,
+            sums: Sums::of(vma),
+            removed: old.gap,
+            added: extent.gap,
+        };
+        change.sums.subtract(&Sums::of(&leaf.get(at, path.base)));
+        change.sums.remove_pair(leaf.pair(at));
+        change.sums.add_pair(pair);
+        let inner = at + 1 < leaf.len();
+        if inner {
+            change.sums.remove_pair(leaf.pair(at + 1));
             let next = leaf.extent_mut(at + 1);
+            change.removed = change.removed.max(next.gap);
             next.gap = next.gap.wrapping_sub(span);
-            span = 0;
-            *leaf.extent_mut(at) = extent;
-            leaf.set_traits(at, vma);
-            let next_after = leaf.pair(at + 1);
-            sums = sums.with(next_after).without(next_before);
-        } else {
-            if let Some(next) = self.step_on(path) {
-                let next_vma = self.leaf(&next).get(0, next.base);
-                let gap = self.leaf(&next).extents()[0].gap.wrapping_sub(span);
-                self.set_head(&next, gap, related(Some(vma), &next_vma));
-            }
-            let leaf = self.leaves.get_mut(path.steps[0].node);
-            *leaf.extent_mut(at) = extent;
-            leaf.set_traits(at, vma);
+            change.added = change.added.max(next.gap);
+            change.span = 0;
+        } else if let Some(next) = self.step_on(path) {
+            self.set_gap_and_head(&next, span, vma);
         }
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        *leaf.extent_mut(at) = extent;
+        leaf.set_traits(at, vma);
         if at == 0 {
-            self.leaves.get_mut(path.steps[0].node).head = pair;
+            leaf.head = pair;
         }
-        self.propagate(path, span, &sums);
+        if inner {
+            change.sums.add_pair(leaf.pair(at + 1));
+        }
+        self.propagate(path, &change);
+    }
+
+    /// Changes a part of `old`, the mapping at `path`, to `part`: what is left of `old` on one side or on both becomes mappings of
+    /// their own.
+    pub(super) fn carve(&mut self, path: &Path, old: &Vma, part: &Vma) {
+        let head = PageRange::between(old.start(), part.start());
+        let tail = PageRange::between(part.end(), old.end());
+        let more = usize::from(!head.is_empty()) + usize::from(!tail.is_empty());
+        if self.leaf(path).len() + more > LEAF {
+            self.split_leaf(path);
+            let path = self.locate(old.start().get());
+            return self.carve(&path, old, part);
+        }
+        let pair = if head.is_empty() {
+            self.pair_with_previous(path, part)
+        } else {
+            self.leaf(path).pair(path.at())
+        };
+        let next_leaf = tail.is_empty() && path.at() + 1 == self.leaf(path).len();
+        let next = if next_leaf { self.step_on(path) } else { None };
+        let mut change = Change {
+            span: 0,
+            sums: Sums::NONE,
+            removed: 0,
+            added: 0,
+        };
+        let (first, last) = (path.at(), path.at() + more);
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        change.sums.subtract(&Sums::of(old));
+        change.sums.remove_pair(leaf.pair(first));
+        let inner = first + 1 < leaf.len();
+        if inner {
+            change.sums.remove_pair(leaf.pair(first + 1));
+        }
+        let mut at = first;
+        if !head.is_empty() {
+            leaf.extent_mut(at).len = head.len();
+            at += 1;
+            leaf.insert(
+                at,
+                Extent {
+                    gap: 0,
+                    len: part.range.len(),
+                },
+                part,
+            );
+        } else {
+            leaf.extent_mut(at).len = part.range.len();
+            leaf.set_traits(at, part);
+        }
+        if !tail.is_empty() {
+            leaf.insert(
+                at + 1,
+                Extent {
+                    gap: 0,
+                    len: tail.len(),
+                },
+                &old.with_range(tail),
+            );
+        }
+        if first == 0 {
+            leaf.head = pair;
+        }
+        for at in first..=last {
+            change.sums.add(&Sums::of(&leaf.get(at, 0)));
+            change.sums.add_pair(leaf.pair(at));
+        }
+        if inner {
+            change.sums.add_pair(leaf.pair(last + 1));
+        }
+        self.propagate(path, &change);
+        if let Some(next) = next {
+            self.set_gap_and_head(&next, 0, part);
+        }
+    }
+
+    /// Changes what the first mapping of the leaf at `path` knows of the one before it, which is now `prev`; its end has moved
+    /// by `span`.
+    fn set_gap_and_head(&mut self, path: &Path, span: u64, prev: &Vma) {
+        let leaf = self.leaf(path);
+        let gap = leaf.extents()[0].gap.wrapping_sub(span);
+        let pair = if gap == 0 {
+            relation(prev, &leaf.get(0, path.base))
+        } else {
+            Relation::Apart
+        };
+        if span != 0 || pair != leaf.head {
+            self.set_head(path, gap, pair);
+        }
     }
 
     /// Changes what the first mapping of the leaf at `path` knows of the one before it.
     pub(super) fn set_head(&mut self, path: &Path, gap: u64, pair: Relation) {
         let leaf = self.leaves.get_mut(path.steps[0].node);
-        let span = gap.wrapping_sub(leaf.extents()[0].gap);
-        let sums = Sums::NONE.with(pair).without(leaf.head);
+        let old = leaf.extents()[0].gap;
+        let mut change = Change {
+            span: gap.wrapping_sub(old),
+            sums: Sums::NONE,
+            removed: old,
+            added: gap,
+        };
+        change.sums.remove_pair(leaf.head);
+        change.sums.add_pair(pair);
         leaf.extent_mut(0).gap = gap;
         leaf.head = pair;
-        self.propagate(path, span, &sums);
+        self.propagate(path, &change);
     }
 
-    /// Carries the change of a leaf up to the root: `span` and `sums` are differences, gaps and homes are read anew.
-    pub(super) fn propagate(&mut self, path: &Path, span: u64, sums: &Sums) {
-        let leaf = self.leaves.get(path.steps[0].node);
-        let mut gap = Some(leaf.largest_gap());
-        let homing = self.total.sums.homing() != 0 || sums.has_pairs();
-        let mut homes = if homing { Some(leaf.homes()) } else { None };
-        for step in &path.steps[1..=self.height] {
+    /// Carries the change of a leaf up to the root.
+    pub(super) fn propagate(&mut self, path: &Path, change: &Change) {
+        let homing = self.total.sums.homing() != 0 || change.sums.has_pairs();
+        let mut homes = if homing {
+            Some(self.leaf(path).homes())
+        } else {
+            None
+        };
+        let mut gaps = Some((change.removed, change.added));
+        for level in 1..=self.height {
+            let step = path.steps[level];
+            let old = self.inners.get(step.node).gaps()[step.at()];
+            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
             let inner = self.inners.get_mut(step.node);
-            inner.adjust(step.at(), span, sums);
-            gap = gap.and_then(|gap| inner.set_gap(step.at(), gap));
-            homes = homes.map(|homes| inner.set_homes(step.at(), homes));
+            inner.adjust(step.at(), change.span, &change.sums);
+            if let Some((_, gap)) = gaps {
+                inner.set_gap(step.at(), gap);
+            }
+            if let Some(below) = homes {
+                homes = Some(inner.set_homes(step.at(), below));
+            }
         }
-        self.total.span = self.total.span.wrapping_add(span);
-        self.total.sums.add(sums);
-        self.total.gap = gap.unwrap_or(self.total.gap);
-        self.total.homes = homes.unwrap_or(self.total.homes);
+        if let Some(gaps) = gaps {
+            let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
+            self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
+        }
+        self.total.span = self.total.span.wrapping_add(change.span);
+        self.total.sums.add(&change.sums);
+        if let Some(homes) = homes {
+            self.total.homes = homes;
+        }
+    }
+
+    /// The largest gap of the node of `path` below `level`, `old` up to now, and what it becomes where of the gaps below it, one was
+    /// `removed` and another `added`; `None` if it stays.
+    #[inline]
+    fn change_of_gap(
+        &self,
+        path: &Path,
+        level: usize,
+        old: u64,
+        (removed, added): (u64, u64),
+    ) -> Option<(u64, u64)> {
+        let new = if added >= old {
+            added
+        } else if removed < old {
+            old
+        } else if level == 1 {
+            self.leaf(path).largest_gap()
+        } else {
+            self.inners.get(path.steps[level - 1].node).largest_gap()
+        };
+        if new == old { None } else { Some((old, new)) }
     }
 
     /// Lets the mapping at `path` grow downwards by `bytes`: it becomes `vma`, which has the same flags and identity. Some of the free
@@ -170,35 +332,33 @@ impl VmaTree {
 
     /// Carries up to the root that a mapping like `vma` has grown by `bytes`, out of a gap that was `gap` bytes long.
     fn propagate_stretch(&mut self, path: &Path, vma: &Vma, bytes: u64, gap: u64) {
-        let bytes = Sums::of_bytes(vma, bytes);
-        // Only where it was the largest can the largest have changed.
-        let above = path.steps[1];
-        let largest = if self.height == 0 {
-            self.total.gap
-        } else {
-            self.inners.get(above.node).gaps()[above.at()]
-        };
-        let mut largest = if largest == gap {
-            Some(self.leaves.get(path.steps[0].node).largest_gap())
-        } else {
-            None
-        };
-        for step in &path.steps[1..=self.height] {
+        let sums = Sums::of_bytes(vma, bytes);
+        let mut gaps = Some((gap, gap - bytes));
+        for level in 1..=self.height {
+            let step = path.steps[level];
+            let old = self.inners.get(step.node).gaps()[step.at()];
+            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
             let inner = self.inners.get_mut(step.node);
-            inner.adjust_bytes(step.at(), &bytes);
-            largest = largest.and_then(|largest| inner.set_gap(step.at(), largest));
+            inner.adjust_bytes(step.at(), &sums);
+            if let Some((_, gap)) = gaps {
+                inner.set_gap(step.at(), gap);
+            }
         }
-        self.total.sums.add_bytes(&bytes);
-        self.total.gap = largest.unwrap_or(self.total.gap);
+        if let Some(gaps) = gaps {
+            let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
+            self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
+        }
+        self.total.sums.add_bytes(&sums);
     }
 
-    /// The mapping before `path`, if `vma` will touch it: only then anyone asks what the two are to each other.
-    fn before_if_touching(&self, path: &Path, vma: &Vma) -> Option<Vma> {
-        if path.base == vma.start().get() {
-            self.before(path)
-        } else {
-            None
+    /// What `vma`, put before `path` or in its place, is to the mapping before it.
+    #[inline]
+    fn pair_with_previous(&self, path: &Path, vma: &Vma) -> Relation {
+        if path.base != vma.start().get() {
+            return Relation::Apart;
         }
+        self.before(path)
+            .map_or(Relation::Apart, |prev| relation(&prev, vma))
     }
 
     /// Makes two leaves of a full one.
@@ -349,13 +509,5 @@ impl VmaTree {
         let parent = self.inners.get_mut(inner);
         parent.set(at, &left);
         parent.set(at + 1, &right);
-    }
-}
-
-/// What `vma` is to the one before it.
-fn related(prev: Option<&Vma>, vma: &Vma) -> Relation {
-    match prev {
-        Some(prev) if prev.end() == vma.start() => relation(prev, vma),
-        _ => Relation::Apart,
     }
 }

@@ -55,7 +55,7 @@ impl FreeRequest {
 impl VmaTree {
     /// A free range as `request` wants it, in O(log n) where no mapping grows downwards.
     pub fn find_free(&self, request: &FreeRequest) -> Option<VirtAddr> {
-        let needed = request.needed()?;
+        let needed = request.needed().filter(|&needed| needed <= request.bounds.len())?;
         let behind_all = self.total.span;
         let last = || request.place(needed, behind_all, u64::MAX);
         match request.direction {
@@ -69,9 +69,10 @@ impl VmaTree {
         if self.total.gap < needed {
             return None;
         }
-        let mut path = self.locate(request.bounds.end().get() - PAGE_SIZE);
-        if self.at(&path).is_none() {
-            path = self.step_back(&path)?;
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, request.bounds.end().get() - PAGE_SIZE);
+        if path.at() == self.leaf(&path).len() && !self.back_to_gap(&mut path, needed) {
+            return None;
         }
         loop {
             if let Some(found) = self.place_before(&path, request, needed) {
@@ -80,7 +81,9 @@ impl VmaTree {
             if path.base < request.bounds.start().get() + needed {
                 return None;
             }
-            path = self.back_to_gap(path, needed)?;
+            if !self.back_to_gap(&mut path, needed) {
+                return None;
+            }
         }
     }
 
@@ -89,16 +92,18 @@ impl VmaTree {
         if self.total.gap < needed {
             return None;
         }
-        let mut path = self.locate(request.bounds.start().get());
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, request.bounds.start().get());
         loop {
-            self.at(&path)?;
             if let Some(found) = self.place_before(&path, request, needed) {
                 return Some(found);
             }
             if path.base >= request.bounds.end().get() {
                 return None;
             }
-            path = self.on_to_gap(path, needed)?;
+            if !self.on_to_gap(&mut path, needed) {
+                return None;
+            }
         }
     }
 
@@ -119,9 +124,9 @@ impl VmaTree {
     }
 
     /// The way to the nearest mapping before the one at `path` with enough free bytes before it.
-    fn back_to_gap(&self, mut path: Path, needed: u64) -> Option<Path> {
-        if self.back_in_leaf(&mut path, needed) {
-            return Some(path);
+    fn back_to_gap(&self, path: &mut Path, needed: u64) -> bool {
+        if self.back_in_leaf(path, needed) {
+            return true;
         }
         // At the front of the leaf now: `base` is that of every node on the way that has no subtree further left.
         for level in 1..=self.height {
@@ -130,12 +135,13 @@ impl VmaTree {
             for at in (0..step.at()).rev() {
                 if inner.gaps()[at] >= needed {
                     path.steps[level] = Step::new(step.node, at);
-                    return Some(self.descend_last(path, level, needed));
+                    self.descend_last(path, level, needed);
+                    return true;
                 }
                 path.base -= inner.spans()[at];
             }
         }
-        None
+        false
     }
 
     /// Goes back in the leaf of `path` to a mapping with enough free bytes before it, or else to the front.
@@ -153,7 +159,7 @@ impl VmaTree {
     }
 
     /// From the subtree of `path` at `level`, at whose end `base` lies and which has a gap that is long enough, down to the last such.
-    fn descend_last(&self, mut path: Path, level: usize, needed: u64) -> Path {
+    fn descend_last(&self, path: &mut Path, level: usize, needed: u64) {
         self.visit(level);
         for below in (1..level).rev() {
             let above = path.steps[below + 1];
@@ -169,17 +175,18 @@ impl VmaTree {
         let above = path.steps[1];
         let node = self.inners.get(above.node).child(above.at());
         path.steps[0] = Step::new(node, self.leaves.get(node).len());
-        self.back_in_leaf(&mut path, needed);
-        path
+        self.back_in_leaf(path, needed);
     }
 
     /// The way to the nearest mapping behind the one at `path` with enough free bytes before it.
-    fn on_to_gap(&self, mut path: Path, needed: u64) -> Option<Path> {
-        let extents = self.leaf(&path).extents();
-        path.base += extents[path.at()].reach();
+    fn on_to_gap(&self, path: &mut Path, needed: u64) -> bool {
+        let Some(here) = self.leaf(path).extents().get(path.at()) else {
+            return false;
+        };
+        path.base += here.reach();
         path.set_at(path.at() + 1);
-        if self.on_in_leaf(&mut path, needed) {
-            return Some(path);
+        if self.on_in_leaf(path, needed) {
+            return true;
         }
         for level in 1..=self.height {
             let step = path.steps[level];
@@ -187,12 +194,13 @@ impl VmaTree {
             for at in step.at() + 1..inner.len() {
                 if inner.gaps()[at] >= needed {
                     path.steps[level] = Step::new(step.node, at);
-                    return Some(self.descend_first(path, level, needed));
+                    self.descend_first(path, level, needed);
+                    return true;
                 }
                 path.base += inner.spans()[at];
             }
         }
-        None
+        false
     }
 
     /// Goes on in the leaf of `path` to a mapping with enough free bytes before it, or else to the end.
@@ -211,7 +219,7 @@ impl VmaTree {
 
     /// From the subtree of `path` at `level`, at whose front `base` lies and which has a gap that is long enough, down to the first
     /// such.
-    fn descend_first(&self, mut path: Path, level: usize, needed: u64) -> Path {
+    fn descend_first(&self, path: &mut Path, level: usize, needed: u64) {
         self.visit(level);
         for below in (1..level).rev() {
             let above = path.steps[below + 1];
@@ -226,7 +234,6 @@ impl VmaTree {
         }
         let above = path.steps[1];
         path.steps[0] = Step::new(self.inners.get(above.node).child(above.at()), 0);
-        self.on_in_leaf(&mut path, needed);
-        path
+        self.on_in_leaf(path, needed);
     }
 }

@@ -98,14 +98,16 @@ impl Inner {
         self.sums[at].add_bytes(bytes);
     }
 
-    /// Sets the largest gap of subtree `at`, and answers the largest of all; `None` if nothing has changed.
+    /// Sets the largest gap of subtree `at`.
     #[inline]
-    pub(super) fn set_gap(&mut self, at: usize, gap: u64) -> Option<u64> {
-        if self.gaps[at] == gap {
-            return None;
-        }
+    pub(super) fn set_gap(&mut self, at: usize, gap: u64) {
         self.gaps[at] = gap;
-        Some(self.gaps().iter().fold(0, |largest, &gap| largest.max(gap)))
+    }
+
+    /// The largest gap of all.
+    #[inline]
+    pub(super) fn largest_gap(&self) -> u64 {
+        self.gaps().iter().fold(0, |largest, &gap| largest.max(gap))
     }
 
     /// Sets the homes of subtree `at`, and answers those of all.

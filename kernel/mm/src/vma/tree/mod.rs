@@ -198,10 +198,45 @@ impl VmaTree {
             self.insert(vma);
             return vma;
         }
-        let path = self.locate(vma.start().get());
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, vma.start().get());
+        if path.base != vma.start().get()
+            && let Some(merged) = self.map_below(&path, &vma, origin)
+        {
+            return merged;
+        }
         let (prev, next) = self.touching(&path, &vma);
         let sides = merge::sides(prev.as_ref(), &vma, next.as_ref(), origin);
         self.join_in(&path, prev.as_ref(), &vma, next.as_ref(), sides)
+    }
+
+    /// Merges `vma` with the mapping at `path`, directly below which it goes; what the mappings that the kernel places mostly do.
+    /// Answers `None` where that takes more than letting the mapping grow.
+    #[inline]
+    fn map_below(&mut self, path: &Path, vma: &Vma, origin: Origin) -> Option<Vma> {
+        let leaf = self.leaf(path);
+        let extent = leaf.extents().get(path.at())?;
+        if path.base + extent.gap != vma.end().get() || extent.gap <= vma.range.len() {
+            return None;
+        }
+        let next = leaf.get(path.at(), path.base);
+        if !merge::sides(None, vma, Some(&next), origin).next {
+            return None;
+        }
+        let merged = merge::merged(
+            None,
+            vma,
+            Some(&next),
+            Sides {
+                prev: false,
+                next: true,
+            },
+        );
+        if !next.has_traits_of(&merged) {
+            return None;
+        }
+        self.stretch_down(path, &merged, vma.range.len());
+        Some(merged)
     }
 
     /// Adds a mapping, merged with the neighbours on `sides`: for a caller that knows more than [`merge::sides`] does (a
@@ -233,7 +268,8 @@ impl VmaTree {
     /// # Panics
     /// If `range` is empty or not within one mapping, or too little is reserved.
     pub fn modify(&mut self, range: PageRange, change: impl FnOnce(&mut Vma)) -> Vma {
-        let (path, vma) = self.expect_at(range.start());
+        let mut path = Path::NOWHERE;
+        let vma = self.expect_at(range.start(), &mut path);
         assert!(
             vma.range.covers(range) && !range.is_empty(),
             "{range:?} is not within {vma:?}"
@@ -255,11 +291,8 @@ impl VmaTree {
         let head = PageRange::between(vma.start(), range.start());
         let tail = PageRange::between(range.end(), vma.end());
         match (sides.prev, sides.next) {
-            (false, false) => {
-                self.replace_at(&path, &part);
-                self.insert_rest(&vma, head);
-                self.insert_rest(&vma, tail);
-            }
+            (false, false) if head.is_empty() && tail.is_empty() => self.replace_at(&path, &part),
+            (false, false) => self.carve(&path, &vma, &part),
             (true, true) => {
                 self.remove_at(&path);
                 self.remove(range.end());
@@ -283,7 +316,8 @@ impl VmaTree {
     /// # Panics
     /// If no mapping holds `addr`.
     pub fn update(&mut self, addr: VirtAddr, change: impl FnOnce(&mut Vma)) {
-        let (path, mut vma) = self.expect_at(addr);
+        let mut path = Path::NOWHERE;
+        let mut vma = self.expect_at(addr, &mut path);
         let range = vma.range;
         change(&mut vma);
         assert_eq!(vma.range, range, "the range stays");
@@ -302,8 +336,7 @@ impl VmaTree {
         let Some(vma) = self.at(&path).filter(|vma| vma.start() < addr) else {
             return false;
         };
-        self.replace_at(&path, &vma.with_range(PageRange::between(addr, vma.end())));
-        self.insert_rest(&vma, PageRange::between(vma.start(), addr));
+        self.carve(&path, &vma, &vma.with_range(PageRange::between(addr, vma.end())));
         true
     }
 
@@ -316,8 +349,9 @@ impl VmaTree {
         if range.is_empty() {
             return;
         }
+        let mut path = Path::NOWHERE;
         while !self.is_empty() {
-            let path = self.locate(range.start().get());
+            self.lead(&mut path, range.start().get());
             let Some(vma) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
                 break;
             };
@@ -382,14 +416,7 @@ impl VmaTree {
         let merged = merge::merged(prev, vma, next, sides);
         match (sides.prev, sides.next) {
             (false, false) => self.insert_checked(path, vma),
-            (false, true) => {
-                let stretched = prev.is_none() && next.is_some_and(|next| next.has_traits_of(&merged));
-                if stretched {
-                    self.stretch_down(path, &merged, vma.range.len());
-                } else {
-                    self.replace_at(path, &merged);
-                }
-            }
+            (false, true) => self.replace_at(path, &merged),
             (true, false) => {
                 let same = next.is_none() && prev.is_some_and(|prev| prev.has_traits_of(&merged));
                 if !(same && self.stretch_up(path, &merged, vma.range.len())) {
@@ -431,12 +458,13 @@ impl VmaTree {
         self.remove_at(&path);
     }
 
-    /// The mapping that holds `addr`.
-    fn expect_at(&self, addr: VirtAddr) -> (Path, Vma) {
-        assert!(!self.is_empty(), "a mapping at {addr}");
-        let path = self.locate(addr.get());
-        match self.at(&path) {
-            Some(vma) if vma.start() <= addr => (path, vma),
+    /// The mapping that holds `addr`, and the way to it.
+    #[inline]
+    fn expect_at(&self, addr: VirtAddr, path: &mut Path) -> Vma {
+        assert!(!self.is_empty(), "no mapping at {addr}");
+        self.lead(path, addr.get());
+        match self.at(path) {
+            Some(vma) if vma.start() <= addr => vma,
             _ => panic!("no mapping at {addr}"),
         }
     }

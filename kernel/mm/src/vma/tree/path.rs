@@ -63,12 +63,18 @@ impl Path {
 
 impl VmaTree {
     /// The way to the first mapping that ends after `addr`, or to the end. There must be a mapping.
-    #[inline]
     pub(super) fn locate(&self, addr: u64) -> Path {
-        let mut steps = [Step::new(0, 0); MAX_HEIGHT];
-        let (leaf, base) = self.descend(addr, |level, step| steps[level] = step);
-        steps[0] = leaf;
-        Path { steps, base }
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, addr);
+        path
+    }
+
+    /// Makes `path` the way to the first mapping that ends after `addr`, or to the end: for callers that count instructions.
+    #[inline]
+    pub(super) fn lead(&self, path: &mut Path, addr: u64) {
+        let (leaf, base) = self.descend(addr, |level, step| path.steps[level] = step);
+        path.steps[0] = leaf;
+        path.base = base;
     }
 
     /// Goes down to the first mapping that ends after `addr`, or to the end, and answers its place in its leaf and the end of the

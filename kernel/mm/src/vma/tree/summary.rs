@@ -119,18 +119,16 @@ impl Sums {
         }
     }
 
-    /// The same and a pair.
+    /// Adds a pair, in place.
     #[inline]
-    pub(super) const fn with(mut self, pair: Relation) -> Self {
+    pub(super) const fn add_pair(&mut self, pair: Relation) {
         self.0[JOINING_HOMING] = self.0[JOINING_HOMING].wrapping_add(Self::of_pair(pair));
-        self
     }
 
-    /// The same without a pair.
+    /// Subtracts a pair, in place.
     #[inline]
-    pub(super) const fn without(mut self, pair: Relation) -> Self {
+    pub(super) const fn remove_pair(&mut self, pair: Relation) {
         self.0[JOINING_HOMING] = self.0[JOINING_HOMING].wrapping_sub(Self::of_pair(pair));
-        self
     }
 
     /// Whether there are pairs, or as a difference, whether their number changes.
@@ -236,10 +234,12 @@ impl Summary {
             Relation::JoinsAtHome(home) => Homes::one(home.get(), gap),
             Relation::Apart | Relation::Joins => Homes::NONE,
         };
+        let mut sums = Sums::of(vma);
+        sums.add_pair(pair);
         Self {
             span: gap + vma.range.len(),
             gap,
-            sums: Sums::of(vma).with(pair),
+            sums,
             homes,
         }
     }
