@@ -55,7 +55,9 @@ impl FreeRequest {
 impl VmaTree {
     /// A free range as `request` wants it, in O(log n) where no mapping grows downwards.
     pub fn find_free(&self, request: &FreeRequest) -> Option<VirtAddr> {
-        let needed = request.needed().filter(|&needed| needed <= request.bounds.len())?;
+        let needed = request
+            .needed()
+            .filter(|&needed| needed <= request.bounds.len())?;
         let behind_all = self.total.span;
         let last = || request.place(needed, behind_all, u64::MAX);
         match request.direction {

@@ -85,6 +85,29 @@ impl Inner {
         self.homes[at] = homes;
     }
 
+    /// Puts a subtree directly behind subtree `at`, as part of it.
+    pub(super) fn append(&mut self, at: usize, other: &Summary) {
+        self.homes[at] = self.homes[at].and(other.homes, self.spans[at]);
+        self.grow(at, other);
+    }
+
+    /// Puts a subtree directly before subtree `at`, as part of it.
+    pub(super) fn prepend(&mut self, at: usize, other: &Summary) {
+        self.homes[at] = other.homes.and(self.homes[at], other.span);
+        self.grow(at, other);
+    }
+
+    fn grow(&mut self, at: usize, other: &Summary) {
+        self.spans[at] += other.span;
+        self.gaps[at] = self.gaps[at].max(other.gap);
+        self.sums[at].add(&other.sums);
+    }
+
+    /// Subtracts the sums of subtree `at` from `sums`.
+    pub(super) fn subtract_sums(&self, at: usize, sums: &mut Sums) {
+        sums.subtract(&self.sums[at]);
+    }
+
     /// Adds a difference to the span and the sums of subtree `at`.
     #[inline]
     pub(super) fn adjust(&mut self, at: usize, span: u64, sums: &Sums) {
@@ -113,6 +136,11 @@ impl Inner {
     /// Sets the homes of subtree `at`, and answers those of all.
     pub(super) fn set_homes(&mut self, at: usize, homes: Homes) -> Homes {
         self.homes[at] = homes;
+        self.all_homes()
+    }
+
+    /// The homes of all.
+    pub(super) fn all_homes(&self) -> Homes {
         let mut offset = 0;
         self.homes[..self.len]
             .iter()

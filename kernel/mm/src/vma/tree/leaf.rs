@@ -2,7 +2,7 @@
 
 use super::super::merge::{Relation, relation};
 use super::super::{Backing, Faulted, NameId, Prot, UserfaultId, Vma, VmaFlags};
-use super::summary::{Homes, Summary};
+use super::summary::{Homes, Summary, Sums};
 use crate::{PageRange, VirtAddr};
 
 /// How many mappings a leaf holds, so that it is 1 KiB.
@@ -268,6 +268,15 @@ impl Leaf {
             .fold(0, |largest, extent| largest.max(extent.gap))
     }
 
+    /// Adds spans and sums of all to `total`; gaps and homes are the caller's to see to.
+    pub(super) fn add_up(&self, total: &mut Summary) {
+        for (at, extent) in self.extents().iter().enumerate() {
+            total.span += extent.reach();
+            total.sums.add(&Sums::of(&self.get(at, 0)));
+            total.sums.add_pair(self.pair(at));
+        }
+    }
+
     /// Summaries of the mappings, each relative to the end of the one before.
     pub(super) fn summaries(&self, range: core::ops::Range<usize>) -> impl Iterator<Item = Summary> {
         range.map(|at| Summary::of(self.extents[at].gap, &self.get(at, 0), self.pair(at)))
@@ -275,8 +284,21 @@ impl Leaf {
 
     /// The summary of all.
     pub(super) fn summary(&self) -> Summary {
-        self.summaries(0..self.len)
-            .fold(Summary::EMPTY, |all, one| all.then(&one))
+        self.summary_of(0..self.len)
+    }
+
+    /// The summary of some neighbouring mappings.
+    pub(super) fn summary_of(&self, range: core::ops::Range<usize>) -> Summary {
+        let mut all = Summary::EMPTY;
+        for at in range {
+            let (extent, pair) = (self.extents[at], self.pair(at));
+            all.homes = all.homes.and(Homes::of(pair, extent.gap), all.span);
+            all.span += extent.reach();
+            all.gap = all.gap.max(extent.gap);
+            all.sums.add(&Sums::of(&self.get(at, 0)));
+            all.sums.add_pair(pair);
+        }
+        all
     }
 
     /// The homes of all.

@@ -11,7 +11,6 @@ use crate::vma::merge::{Relation, relation};
 
 /// A tree, or a part of one that was cut out, whose base is the end of whatever comes before it. Its nodes stay in the pools that
 /// they were in, so it is of use to its own [`VmaTree`] only.
-#[derive(Clone, Copy)]
 #[must_use = "its nodes would be lost"]
 pub(super) struct Piece {
     node: NodeId,
@@ -20,7 +19,8 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    const NOTHING: Self = Self {
+    /// A piece without mappings.
+    pub(super) const NOTHING: Self = Self {
         node: 0,
         height: 0,
         total: Summary::EMPTY,
@@ -33,139 +33,168 @@ impl Piece {
 }
 
 impl VmaTree {
-    /// Takes the whole tree as a piece and leaves it empty.
-    pub(super) fn uproot(&mut self) -> Piece {
-        let piece = Piece {
-            node: self.root,
-            height: self.height,
-            total: self.total,
-        };
-        self.clear_root();
-        piece
-    }
-
     /// Makes `piece` the tree, which must be empty.
-    pub(super) fn plant_piece(&mut self, piece: Piece) {
+    pub(super) fn plant_piece(&mut self, piece: &Piece) {
         debug_assert!(self.is_empty());
-        (self.root, self.height, self.total) = (piece.node, piece.height, piece.total);
+        (self.root, self.height) = (piece.node, piece.height);
+        self.total = piece.total;
     }
 
     /// Cuts the tree before the mapping at `path` and leaves it empty.
-    pub(super) fn cut(&mut self, path: &Path) -> (Piece, Piece) {
+    pub(super) fn cut(&mut self, path: &Path, left: &mut Piece, right: &mut Piece) {
         let height = self.height;
-        self.clear_root();
-        let (node, at) = (path.steps[0].node, path.steps[0].at());
-        let (mut left, mut right) = self.cut_leaf(node, at);
+        self.cut_leaf(path, left, right);
+        let (mut lower, mut upper) = (Piece::NOTHING, Piece::NOTHING);
         for level in 1..=height {
-            let (node, at) = (path.steps[level].node, path.steps[level].at());
-            let (lower, upper) = self.cut_inner(node, at, level);
-            left = self.join(lower, left);
-            right = self.join(right, upper);
+            // Putting the halves together uses the tree's own root; its height is wanted as it was.
+            let whole = self.summary_at(path, level, height);
+            self.cut_inner(path.steps[level], level, &whole, &mut lower, &mut upper);
+            self.join_before(&lower, left);
+            self.join(right, &upper);
         }
-        (left, right)
+        self.clear_root();
     }
 
-    fn cut_leaf(&mut self, node: NodeId, at: usize) -> (Piece, Piece) {
+    /// The summary of the node of `path` at `level`, in a tree of that height.
+    fn summary_at(&self, path: &Path, level: usize, height: usize) -> Summary {
+        if level == height {
+            return self.total;
+        }
+        let above = path.steps[level + 1];
+        self.inners.get(above.node).get(above.at())
+    }
+
+    fn cut_leaf(&mut self, path: &Path, left: &mut Piece, right: &mut Piece) {
         self.visit(2);
-        let leaf = self.leaves.get(node);
-        let (at, len) = (at, leaf.len());
+        let whole = self.summary_at(path, 0, self.height);
+        let (node, at, len) = (path.steps[0].node, path.at(), self.leaf(path).len());
+        (*left, *right) = (Piece::NOTHING, Piece::NOTHING);
         if at == 0 || at == len {
-            let whole = Piece {
+            let side = if at == 0 { right } else { left };
+            *side = Piece {
                 node,
                 height: 0,
-                total: leaf.summary(),
+                total: whole,
             };
-            return if at == 0 {
-                (Piece::NOTHING, whole)
-            } else {
-                (whole, Piece::NOTHING)
-            };
+            return;
         }
         let new = self.leaves.take();
         let (lower, upper) = self.leaves.pair_mut(node, new);
         upper.clear();
         lower.move_to_front_of(upper, len - at);
-        (
-            Piece {
-                node,
-                height: 0,
-                total: lower.summary(),
-            },
-            Piece {
-                node: new,
-                height: 0,
-                total: upper.summary(),
-            },
-        )
+        (left.node, right.node) = (node, new);
+        if whole.sums.homing() != 0 {
+            (left.total, right.total) = (lower.summary(), upper.summary());
+            return;
+        }
+        let (known, other) = if lower.len() < upper.len() {
+            (&mut *left, &mut *right)
+        } else {
+            (&mut *right, &mut *left)
+        };
+        let summed = if lower.len() < upper.len() {
+            &*lower
+        } else {
+            &*upper
+        };
+        summed.add_up(&mut known.total);
+        other.total.sums = whole.sums;
+        other.total.sums.subtract(&known.total.sums);
+        other.total.span = whole.span - known.total.span;
+        left.total.gap = lower.largest_gap();
+        right.total.gap = upper.largest_gap();
     }
 
-    /// Makes one piece of the subtrees before `at` and one of those behind it.
-    fn cut_inner(&mut self, node: NodeId, at: usize, level: usize) -> (Piece, Piece) {
+    /// Makes one piece of the subtrees of `step` before the one on the way, and one of those behind it. `whole` is the summary of all.
+    fn cut_inner(&mut self, step: Step, level: usize, whole: &Summary, left: &mut Piece, right: &mut Piece) {
         self.visit(2);
+        let (node, at) = (step.node, step.at());
         let new = self.inners.take();
         let (lower, upper) = self.inners.pair_mut(node, new);
+        let (before, behind) = (at, lower.len() - at - 1);
+        let (known, other, range) = if before < behind {
+            (&mut *left, &mut *right, 0..at)
+        } else {
+            (&mut *right, &mut *left, at + 1..lower.len())
+        };
+        known.total = lower.summary_of(range);
+        other.total.sums = whole.sums;
+        other.total.sums.subtract(&known.total.sums);
+        lower.subtract_sums(at, &mut other.total.sums);
+        other.total.span = whole.span - known.total.span - lower.spans()[at];
         upper.clear();
-        lower.move_to_front_of(upper, lower.len() - at - 1);
+        lower.move_to_front_of(upper, behind);
         lower.remove(at);
-        (self.as_piece(node, level), self.as_piece(new, level))
+        left.total.gap = lower.largest_gap();
+        right.total.gap = upper.largest_gap();
+        if whole.sums.homing() != 0 {
+            (left.total.homes, right.total.homes) = (lower.all_homes(), upper.all_homes());
+        }
+        self.as_piece(node, level, left);
+        self.as_piece(new, level, right);
     }
 
-    /// The inner node as a piece of its own, which needs no node over a single subtree.
-    fn as_piece(&mut self, node: NodeId, level: usize) -> Piece {
+    /// Makes the inner node a piece of its own, which needs no node over a single subtree.
+    fn as_piece(&mut self, node: NodeId, level: usize, piece: &mut Piece) {
         let inner = self.inners.get(node);
-        let piece = match inner.len() {
-            0 => Piece::NOTHING,
-            1 => Piece {
-                node: inner.child(0),
-                height: level - 1,
-                total: inner.get(0),
-            },
+        (piece.node, piece.height) = match inner.len() {
+            0 => (0, 0),
+            1 => (inner.child(0), level - 1),
             _ => {
-                return Piece {
-                    node,
-                    height: level,
-                    total: inner.summary(),
-                };
+                (piece.node, piece.height) = (node, level);
+                return;
             }
         };
         self.inners.give(node);
-        piece
     }
 
     /// Puts `right` behind `left`. The first mapping of `right` must know already what is before it.
-    pub(super) fn join(&mut self, left: Piece, right: Piece) -> Piece {
-        if left.is_empty() {
-            return right;
-        }
+    pub(super) fn join(&mut self, left: &mut Piece, right: &Piece) {
         if right.is_empty() {
-            return left;
+            return;
         }
-        let kept = self.uproot();
-        if left.height == right.height {
-            self.join_level(left, right);
-        } else if left.height > right.height {
-            self.join_lower_right(left, right);
+        (left.node, left.height) = if left.is_empty() {
+            (right.node, right.height)
         } else {
-            self.join_lower_left(left, right);
-        }
-        let joined = self.uproot();
-        self.plant_piece(kept);
-        joined
+            self.link(left, right)
+        };
+        left.total.append(&right.total);
     }
 
-    /// Makes a tree of two pieces of one height.
-    fn join_level(&mut self, left: Piece, right: Piece) {
+    /// Puts `left` before `right`. The first mapping of `right` must know already what is before it.
+    fn join_before(&mut self, left: &Piece, right: &mut Piece) {
+        if left.is_empty() {
+            return;
+        }
+        (right.node, right.height) = if right.is_empty() {
+            (left.node, left.height)
+        } else {
+            self.link(left, right)
+        };
+        right.total.prepend(&left.total);
+    }
+
+    /// Makes one tree of two, and answers its root and its height. The tree's own root is lost.
+    fn link(&mut self, left: &Piece, right: &Piece) -> (NodeId, usize) {
+        if left.height == right.height {
+            self.link_level(left, right);
+        } else if left.height > right.height {
+            self.link_lower_right(left, right);
+        } else {
+            self.link_lower_left(left, right);
+        }
+        (self.root, self.height)
+    }
+
+    /// Makes a tree of two of one height.
+    fn link_level(&mut self, left: &Piece, right: &Piece) {
         self.visit(3);
         let root = self.inners.take();
         let inner = self.inners.get_mut(root);
         inner.clear();
         inner.insert(0, left.node, &left.total);
         inner.insert(1, right.node, &right.total);
-        self.plant_piece(Piece {
-            node: root,
-            height: left.height + 1,
-            total: left.total.then(&right.total),
-        });
+        (self.root, self.height) = (root, left.height + 1);
         self.fill_up(root, 0, left.height);
         if self.inners.get(root).len() == 1 {
             (self.root, self.height) = (self.inners.get(root).child(0), left.height);
@@ -173,36 +202,30 @@ impl VmaTree {
         }
     }
 
-    /// Makes a tree of a piece and a lower one behind it.
-    fn join_lower_right(&mut self, left: Piece, right: Piece) {
-        self.plant_piece(left);
-        let path = self.spine(right.height + 1, |inner| inner.len() - 1);
-        for step in &path.steps[right.height + 2..=self.height] {
-            let inner = self.inners.get_mut(step.node);
-            let summary = inner.get(step.at()).then(&right.total);
-            inner.set(step.at(), &summary);
+    /// Makes a tree of one and a lower one behind it.
+    fn link_lower_right(&mut self, left: &Piece, right: &Piece) {
+        (self.root, self.height) = (left.node, left.height);
+        let level = right.height + 1;
+        let path = self.spine(level, |inner| inner.len() - 1);
+        for step in &path.steps[level + 1..=self.height] {
+            self.inners.get_mut(step.node).append(step.at(), &right.total);
         }
-        self.total = self.total.then(&right.total);
-        let last = path.steps[right.height + 1].at();
-        self.hang(&path, right.height + 1, last + 1, right.node, &right.total);
-        let path = self.spine(right.height + 1, |inner| inner.len() - 1);
-        let above = path.steps[right.height + 1];
-        self.fill_up(above.node, above.at() - 1, right.height);
+        self.hang(&path, level, path.steps[level].at() + 1, right.node, &right.total);
+        let path = self.spine(level, |inner| inner.len() - 1);
+        self.fill_up(path.steps[level].node, path.steps[level].at() - 1, right.height);
     }
 
-    /// Makes a tree of a piece and a lower one before it.
-    fn join_lower_left(&mut self, left: Piece, right: Piece) {
-        self.plant_piece(right);
-        let path = self.spine(left.height + 1, |_| 0);
-        for step in &path.steps[left.height + 2..=self.height] {
-            let inner = self.inners.get_mut(step.node);
-            let summary = left.total.then(&inner.get(0));
-            inner.set(0, &summary);
+    /// Makes a tree of one and a lower one before it.
+    fn link_lower_left(&mut self, left: &Piece, right: &Piece) {
+        (self.root, self.height) = (right.node, right.height);
+        let level = left.height + 1;
+        let path = self.spine(level, |_| 0);
+        for step in &path.steps[level + 1..=self.height] {
+            self.inners.get_mut(step.node).prepend(0, &left.total);
         }
-        self.total = left.total.then(&self.total);
-        self.hang(&path, left.height + 1, 0, left.node, &left.total);
-        let path = self.spine(left.height + 1, |_| 0);
-        self.fill_up(path.steps[left.height + 1].node, 0, left.height);
+        self.hang(&path, level, 0, left.node, &left.total);
+        let path = self.spine(level, |_| 0);
+        self.fill_up(path.steps[level].node, 0, left.height);
     }
 
     /// The way down one side of the tree, as far as `level`.
@@ -239,57 +262,51 @@ impl VmaTree {
     }
 
     /// Tells the first mapping of `piece` that it lies `gap` bytes behind `prev`, the last mapping of the piece that it will be
-    /// joined to.
-    pub(super) fn set_first(&mut self, piece: Piece, gap: u64, prev: Option<Vma>) -> Piece {
+    /// joined to. The tree must be empty.
+    pub(super) fn set_first(&mut self, piece: &mut Piece, gap: u64, prev: Option<&Vma>) {
         if piece.is_empty() {
-            return piece;
+            return;
         }
-        let kept = self.uproot();
         self.plant_piece(piece);
         let path = self.locate(0);
         let pair = match prev {
             Some(prev) if gap == 0 => {
                 let old_gap = self.leaf(&path).extents()[0].gap;
                 relation(
-                    &prev,
+                    prev,
                     &self.leaf(&path).get(0, prev.end().get().wrapping_sub(old_gap)),
                 )
             }
             _ => Relation::Apart,
         };
         self.set_head(&path, gap, pair);
-        let piece = self.uproot();
-        self.plant_piece(kept);
-        piece
+        piece.total = self.total;
+        self.clear_root();
     }
 
     /// The free bytes before the first mapping of `piece`.
-    pub(super) fn first_gap(&mut self, piece: &Piece) -> u64 {
-        let (mut node, height) = (piece.node, piece.height);
-        self.visit(height + 1);
-        for _ in 0..height {
+    pub(super) fn first_gap(&self, piece: &Piece) -> u64 {
+        let mut node = piece.node;
+        self.visit(piece.height + 1);
+        for _ in 0..piece.height {
             node = self.inners.get(node).child(0);
         }
         self.leaves.get(node).extents()[0].gap
     }
 
-    /// The last mapping of `piece`, if the piece begins at address `base`.
-    pub(super) fn last_of(&mut self, piece: &Piece, base: u64) -> Option<Vma> {
-        let kept = self.uproot();
-        self.plant_piece(*piece);
-        let last = self.last(base);
-        let _same = self.uproot();
-        self.plant_piece(kept);
-        last
-    }
-
-    fn last(&self, base: u64) -> Option<Vma> {
-        if self.is_empty() {
+    /// The last mapping of `piece`, which begins at address 0.
+    pub(super) fn last_of(&self, piece: &Piece) -> Option<Vma> {
+        if piece.is_empty() {
             return None;
         }
-        let end = self.locate(self.total.span);
-        let path = self.step_back(&end)?;
-        let at = path.at();
-        Some(self.leaf(&path).get(at, path.base + base))
+        let mut node = piece.node;
+        self.visit(piece.height + 1);
+        for _ in 0..piece.height {
+            let inner = self.inners.get(node);
+            node = inner.child(inner.len() - 1);
+        }
+        let leaf = self.leaves.get(node);
+        let last = leaf.len() - 1;
+        Some(leaf.get(last, piece.total.span - leaf.extents()[last].reach()))
     }
 }

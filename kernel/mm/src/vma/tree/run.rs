@@ -2,6 +2,7 @@
 
 use super::leaf::Leaf;
 use super::path::Path;
+use super::piece::Piece;
 use super::pool::NodeId;
 use super::summary::{Homes, Summary};
 use super::{Totals, VmaTree};
@@ -24,6 +25,9 @@ pub struct Run {
     /// How many have an object that must be told ([`Vma::tells_object`]).
     pub told: u64,
 }
+
+/// How many mappings are moved faster one by one than by cutting the tree.
+const FEW: usize = 4;
 
 impl Run {
     /// Whether there are free bytes between the mappings.
@@ -82,36 +86,67 @@ impl VmaTree {
     /// If a mapping crosses an end of `range`, the target is not free or leaves the address space, or too little is reserved
     /// ([`VmaTree::reserve_moves`]).
     pub fn move_run(&mut self, range: PageRange, to: VirtAddr) {
-        if self.is_empty() || self.is_free(range) {
+        if self.is_empty() {
             return;
         }
-        let path = self.locate(range.start().get());
-        let (left, rest) = self.cut(&path);
-        let base = left.total.span;
-        let gap = self.first_gap(&rest);
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, range.start().get());
+        let Some(first) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
+            return;
+        };
+        let shift = to.get().wrapping_sub(range.start().get());
         assert!(
-            base + gap >= range.start().get(),
+            first.start() >= range.start(),
             "a mapping crosses the start of {range:?}"
         );
-        let from = base + gap;
-        self.plant_piece(rest);
-        let path = self.locate(range.end().get() - base);
-        let (run, right) = self.cut(&path);
+        if self.move_few(&path, range, shift) {
+            return;
+        }
+        let (mut left, mut run, mut right) = (Piece::NOTHING, Piece::NOTHING, Piece::NOTHING);
+        self.cut(&path, &mut left, &mut right);
+        let base = left.total.span;
+        self.plant_piece(&right);
+        self.lead(&mut path, range.end().get() - base);
+        self.cut(&path, &mut run, &mut right);
         assert!(
             base + run.total.span <= range.end().get(),
             "a mapping crosses the end of {range:?}"
         );
-        let behind = if right.is_empty() {
-            0
-        } else {
-            self.first_gap(&right)
-        };
-        let right = self.set_first(right, run.total.span + behind, None);
-        let rest = self.join(left, right);
-        self.plant_piece(rest);
-        let to = to.get() + (from - range.start().get());
-        let len = run.total.span - gap;
-        self.hang_run(run, to, len);
+        if !right.is_empty() {
+            let gap = run.total.span + self.first_gap(&right);
+            self.set_first(&mut right, gap, None);
+            self.join(&mut left, &right);
+        }
+        self.plant_piece(&left);
+        let len = run.total.span - (first.start().get() - base);
+        self.hang_run(&mut run, first.start().get().wrapping_add(shift), len);
+    }
+
+    /// Moves the mappings from `path` on one by one if there are few of them; answers whether it has.
+    fn move_few(&mut self, path: &Path, range: PageRange, shift: u64) -> bool {
+        let mut run = [const { None }; FEW];
+        let mut next = Some(*path);
+        let mut count = 0;
+        while let Some(vma) = next
+            .and_then(|path| self.at(&path))
+            .filter(|vma| vma.start() < range.end())
+        {
+            if count == FEW {
+                return false;
+            }
+            assert!(vma.end() <= range.end(), "a mapping crosses the end of {range:?}");
+            run[count] = Some(vma);
+            count += 1;
+            next = next.and_then(|path| self.step_on(&path));
+        }
+        for vma in run.iter().flatten() {
+            self.remove(vma.start());
+        }
+        for vma in run.iter().flatten() {
+            let start = VirtAddr::new(vma.start().get().wrapping_add(shift));
+            self.insert(vma.moved_to(PageRange::between(start, start + vma.range.len())));
+        }
+        true
     }
 
     /// Sets memory aside for `moves` calls of [`VmaTree::move_run`].
@@ -133,13 +168,14 @@ impl VmaTree {
     }
 
     /// Puts a run of `len` bytes in, at `to`.
-    fn hang_run(&mut self, run: super::piece::Piece, to: u64, len: u64) {
+    fn hang_run(&mut self, run: &mut Piece, to: u64, len: u64) {
         if self.is_empty() {
-            let run = self.set_first(run, to, None);
+            self.set_first(run, to, None);
             return self.plant_piece(run);
         }
         let path = self.locate(to);
-        let (left, right) = self.cut(&path);
+        let (mut left, mut right) = (Piece::NOTHING, Piece::NOTHING);
+        self.cut(&path, &mut left, &mut right);
         let base = left.total.span;
         let next = if right.is_empty() {
             u64::MAX
@@ -147,17 +183,17 @@ impl VmaTree {
             base + self.first_gap(&right)
         };
         assert!(to >= base && next - to >= len, "the target of a run is not free");
-        let last = self.last_of(&left, 0);
-        let run = self.set_first(run, to - base, last);
-        let left = self.join(left, run);
+        let last = if to == base { self.last_of(&left) } else { None };
+        self.set_first(run, to - base, last.as_ref());
+        self.join(&mut left, run);
         let last = if next - to == len {
-            self.last_of(&left, 0)
+            self.last_of(&left)
         } else {
             None
         };
-        let right = self.set_first(right, next.wrapping_sub(to + len), last);
-        let all = self.join(left, right);
-        self.plant_piece(all);
+        self.set_first(&mut right, next.wrapping_sub(to + len), last.as_ref());
+        self.join(&mut left, &right);
+        self.plant_piece(&left);
     }
 
     /// The first and the last mapping that share a page with `range`.
@@ -178,28 +214,24 @@ impl VmaTree {
     fn sum_up(&self, first: &Path, last: &Path) -> Summary {
         self.visit(2 * (self.height + 1));
         if first.steps[0].node == last.steps[0].node {
-            return fold(self.leaf(first).summaries(first.at()..last.at() + 1));
+            return self.leaf(first).summary_of(first.at()..last.at() + 1);
         }
         let leaf = self.leaf(first);
-        let mut sum = fold(leaf.summaries(first.at()..leaf.len()));
-        let mut end = fold(self.leaf(last).summaries(0..last.at() + 1));
+        let mut sum = leaf.summary_of(first.at()..leaf.len());
+        let mut end = self.leaf(last).summary_of(0..last.at() + 1);
         for level in 1..=self.height {
             let (from, to) = (first.steps[level], last.steps[level]);
             let inner = self.inners.get(from.node);
             if from.node == to.node {
-                let between = fold((from.at() + 1..to.at()).map(|at| inner.get(at)));
+                let between = inner.summary_of(from.at() + 1..to.at());
                 return sum.then(&between).then(&end);
             }
-            sum = sum.then(&fold((from.at() + 1..inner.len()).map(|at| inner.get(at))));
+            sum = sum.then(&inner.summary_of(from.at() + 1..inner.len()));
             let inner = self.inners.get(to.node);
-            end = fold((0..to.at()).map(|at| inner.get(at))).then(&end);
+            end = inner.summary_of(0..to.at()).then(&end);
         }
         sum.then(&end)
     }
-}
-
-fn fold(summaries: impl Iterator<Item = Summary>) -> Summary {
-    summaries.fold(Summary::EMPTY, |all, one| all.then(&one))
 }
 
 /// See [`VmaTree::first_exception`].

@@ -57,9 +57,13 @@ impl Homes {
         greatest: i64::MIN,
     };
 
-    /// Those of one pair, whose latter mapping starts `start` bytes from the base and is at home at `home`.
-    fn one(home: u64, start: u64) -> Self {
-        let base = home.wrapping_sub(start) as i64;
+    /// Those of one pair, whose latter mapping starts `start` bytes from the base.
+    #[inline]
+    pub(super) fn of(pair: Relation, start: u64) -> Self {
+        let Relation::JoinsAtHome(home) = pair else {
+            return Self::NONE;
+        };
+        let base = home.get().wrapping_sub(start) as i64;
         Self {
             least: base,
             greatest: base,
@@ -230,17 +234,13 @@ impl Summary {
 
     /// That of one mapping, `gap` bytes behind the base, with its pair.
     pub(super) fn of(gap: u64, vma: &Vma, pair: Relation) -> Self {
-        let homes = match pair {
-            Relation::JoinsAtHome(home) => Homes::one(home.get(), gap),
-            Relation::Apart | Relation::Joins => Homes::NONE,
-        };
         let mut sums = Sums::of(vma);
         sums.add_pair(pair);
         Self {
             span: gap + vma.range.len(),
             gap,
             sums,
-            homes,
+            homes: Homes::of(pair, gap),
         }
     }
 
@@ -248,6 +248,14 @@ impl Summary {
     #[inline]
     pub(super) fn append(&mut self, other: &Self) {
         self.homes = self.homes.and(other.homes, self.span);
+        self.span += other.span;
+        self.gap = self.gap.max(other.gap);
+        self.sums.add(&other.sums);
+    }
+
+    /// Puts another subtree directly before this one.
+    pub(super) fn prepend(&mut self, other: &Self) {
+        self.homes = other.homes.and(self.homes, other.span);
         self.span += other.span;
         self.gap = self.gap.max(other.gap);
         self.sums.add(&other.sums);
