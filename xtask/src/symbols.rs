@@ -1,7 +1,6 @@
 //! Names for addresses: the kernel prints raw return addresses, the ELF file knows what they belong to.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,39 +83,59 @@ impl Symbols {
     }
 
     fn frames(&self, address: u64) -> Vec<String> {
-        let mut frames = Vec::new();
+        let mut names = Vec::new();
         let Ok(mut list) = self.lines.find_frames(address).skip_all_loads() else {
-            return frames;
+            return Vec::new();
         };
         while let Ok(Some(frame)) = list.next() {
-            let name = match &frame.function {
-                Some(function) => function.raw_name().map(|name| demangled(&name)).ok(),
-                None => self.function(address),
-            };
-            let Some(mut text) = name else { continue };
-            if let Some(location) = frame.location
-                && let Some(file) = location.file
-            {
-                let _ = write!(text, " at {}", self.short(file));
-                if let Some(line) = location.line {
-                    let _ = write!(text, ":{line}");
-                }
-            }
-            frames.push(text);
+            let function = frame.function.as_ref();
+            let name = function.and_then(|function| Some(demangled(&function.raw_name().ok()?)));
+            names.push((
+                name,
+                frame
+                    .location
+                    .map_or_else(String::new, |location| self.place(&location)),
+            ));
         }
-        frames
+        // Line tables alone name a function without its module; the symbol of what was not inlined has the whole path.
+        if let Some((name, _)) = names.last_mut()
+            && let Some((_, whole)) = self.symbol(address)
+        {
+            *name = Some(demangled(whole));
+        }
+        names
+            .into_iter()
+            .filter_map(|(name, place)| Some(name? + &place))
+            .collect()
     }
 
-    /// The symbol that an address lies in, with the distance from its start.
-    fn function(&self, address: u64) -> Option<String> {
+    /// ` at FILE:LINE`, as far as it is known.
+    fn place(&self, location: &addr2line::Location<'_>) -> String {
+        match (location.file, location.line) {
+            (Some(file), Some(line)) => format!(" at {}:{line}", self.short(file)),
+            (Some(file), None) => format!(" at {}", self.short(file)),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// The symbol that an address lies in: its start and its name as the linker knows it.
+    fn symbol(&self, address: u64) -> Option<(u64, &str)> {
         let after = self.functions.partition_point(|(start, _, _)| *start <= address);
         let (start, length, name) = self.functions.get(after.checked_sub(1)?)?;
         let offset = address - start;
         // Symbols written in assembly may have no length.
-        if *length > 0 && offset >= *length || offset > 1 << 20 {
-            return None;
-        }
-        Some(format!("{}+{offset:#x}", demangled(name)))
+        let inside = if *length > 0 {
+            offset < *length
+        } else {
+            offset < 1 << 20
+        };
+        inside.then_some((*start, name.as_str()))
+    }
+
+    /// The symbol that an address lies in, with the distance from its start.
+    fn function(&self, address: u64) -> Option<String> {
+        let (start, name) = self.symbol(address)?;
+        Some(format!("{}+{:#x}", demangled(name), address - start))
     }
 
     /// A source file's name without what everybody knows.

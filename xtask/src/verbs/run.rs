@@ -21,6 +21,8 @@ use crate::{elfcheck, say, setup, workspace};
 
 /// The program that runs if none is named.
 const DEMONSTRATION: &str = "tour";
+/// The age at which an archive is nobody's any more.
+const STALE: Duration = Duration::from_secs(3600);
 
 /// Boot Inarch in QEMU and run a program on it
 ///
@@ -82,7 +84,9 @@ impl Run {
             Some(program) => program,
             None => compile::programs(&core)?.join(DEMONSTRATION),
         };
-        let archive = workspace::scratch("run")?.join(format!("{}.cpio", std::process::id()));
+        let folder = workspace::scratch("run")?;
+        remove_old(&folder);
+        let archive = folder.join(format!("{}.cpio", std::process::id()));
         let _removed = Removed(&archive);
         archive::write(&self.contents(program), &archive)?;
 
@@ -166,6 +170,25 @@ impl Run {
             ));
         }
         Ok(program.to_owned())
+    }
+}
+
+/// Removes archives of runs that were killed. QEMU reads its archive when it starts.
+fn remove_old(folder: &Path) {
+    let is_old = |path: &Path| {
+        path.metadata()
+            .and_then(|data| data.modified())
+            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > STALE))
+    };
+    let entries = folder
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    for path in entries.filter(|path| is_old(path)) {
+        // Another xtask may have been quicker.
+        let _ = std::fs::remove_file(path);
     }
 }
 
