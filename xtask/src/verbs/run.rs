@@ -133,7 +133,7 @@ impl Run {
         Contents {
             program,
             arguments: self.command.iter().skip(1).cloned().collect(),
-            environment: self.env.clone(),
+            environment: environment(&self.env),
             root: self.root.clone(),
         }
     }
@@ -192,11 +192,47 @@ fn remove_old(folder: &Path) {
     }
 }
 
+/// The program's environment: what `given` says, and what is known of the terminal at this end, so that a program prints for that.
+fn environment(given: &[OsString]) -> Vec<OsString> {
+    let inherited = |name: &'static str| Some((name, std::env::var_os(name)?));
+    let columns =
+        terminal_size::terminal_size().map(|(columns, _)| ("COLUMNS", columns.0.to_string().into()));
+    let terminal = [
+        inherited("NO_COLOR"),
+        inherited("TERM"),
+        columns.or_else(|| inherited("COLUMNS")),
+    ];
+    let mut environment = given.to_vec();
+    for (name, value) in terminal.into_iter().flatten() {
+        let mut variable = OsString::from(name);
+        variable.push("=");
+        if !given
+            .iter()
+            .any(|given| given.as_encoded_bytes().starts_with(variable.as_encoded_bytes()))
+        {
+            variable.push(value);
+            environment.push(variable);
+        }
+    }
+    environment
+}
+
 /// A file that is removed in the end, so that archives don't pile up.
 struct Removed<'a>(&'a Path);
 
 impl Drop for Removed<'_> {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_goes_before_what_the_terminal_says() {
+        let given = ["TERM=mine", "COLUMNS=7", "NO_COLOR=1", "HOME=/"].map(OsString::from);
+        assert_eq!(environment(&given), given);
     }
 }
