@@ -26,7 +26,8 @@ pub(crate) fn is_sole(machine: &impl Machine, page: PhysAddr) -> bool {
 
 /// Gives up the caller's reference, and the frame with the last one.
 pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
-    if machine.word(page).fetch_sub(1, Ordering::AcqRel) == 1 {
+    // Who holds the only reference need not count it down: nobody else is there to take another.
+    if is_sole(machine, page) || machine.word(page).fetch_sub(1, Ordering::AcqRel) == 1 {
         // SAFETY: no reference is left, so nothing maps the page and no object holds it; the TLB was flushed before the last
         // mapping's reference was given up.
         machine.give_frame(unsafe { Frame::from_raw(page) });
