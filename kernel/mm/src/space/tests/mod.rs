@@ -3,6 +3,8 @@
 mod advise;
 mod contents;
 mod fault;
+#[cfg(target_os = "linux")]
+mod host;
 mod identity;
 mod layout;
 mod map;

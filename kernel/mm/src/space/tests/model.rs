@@ -36,10 +36,14 @@ struct Page {
 }
 
 /// Small random numbers (xorshift).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -50,7 +54,7 @@ impl Random {
         ARENAS[self.below(2) as usize] + self.below(ARENA) * P
     }
 
-    fn one_of(&mut self, values: &[u64]) -> u64 {
+    pub(super) fn one_of(&mut self, values: &[u64]) -> u64 {
         values[self.below(values.len() as u64) as usize]
     }
 }
@@ -73,7 +77,7 @@ impl Model {
             object,
             pages: BTreeMap::new(),
             shared: [0; OBJECT as usize],
-            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            random: Random::new(seed),
         }
     }
 
