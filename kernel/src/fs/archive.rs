@@ -140,3 +140,21 @@ fn canonical(path: &[u8]) -> Vec<u8> {
         .filter(|part| !matches!(*part, b"" | b"." | b".."));
     parts.collect::<Vec<_>>().join(&b"/"[..])
 }
+
+crate::ktest! {
+    /// Folders are made where the archive has none, names are found, and a folder's children are its own.
+    fn an_archive_becomes_a_tree() {
+        let bytes = newc::testing::archive(&[("./bin/tool", b"tool"), ("a/b/c", b"c"), ("a/z", b"z"), ("a.txt", b"")]);
+        let archive = Archive::parse(bytes).expect("a good archive");
+        assert_eq!(archive.get(b"bin/tool").map(|node| node.bytes), Some(&b"tool"[..]));
+        assert!(archive.get(b"a/b").is_some_and(Node::is_folder) && archive.get(b"").is_some_and(Node::is_folder));
+        assert!(archive.get(b"tool").is_none() && archive.get(b"a/").is_none());
+        let names = |path: &[u8]| archive.children(path).map(|(name, _)| name.to_vec()).collect::<Vec<_>>();
+        assert_eq!(names(b""), [&b"a"[..], b"a.txt", b"bin"]);
+        assert_eq!(names(b"a"), [&b"b"[..], b"z"]);
+        let mut inodes: Vec<u64> = archive.nodes.values().map(|node| node.inode).collect();
+        inodes.sort_unstable();
+        inodes.dedup();
+        assert_eq!(inodes.len(), archive.nodes.len());
+    }
+}

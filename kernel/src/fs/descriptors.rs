@@ -119,3 +119,24 @@ impl Descriptors {
         Ok(())
     }
 }
+
+crate::ktest! {
+    /// The lowest free number is given out, limits hold, and closing frees.
+    fn descriptors_are_given_out_lowest_first() {
+        use crate::fs::console::{Console, Stream};
+        let file = || OpenFile::new(Arc::new(Console::new(Stream::Output)), 0);
+        let mut table = Descriptors::default();
+        for expected in 0..3 {
+            assert_eq!(table.insert(file(), false, 0, 4), Ok(expected));
+        }
+        assert!(table.remove(1).is_ok() && table.get(1).is_err());
+        assert_eq!(table.insert(file(), true, 0, 4), Ok(1));
+        assert_eq!((table.close_on_exec(1), table.close_on_exec(0)), (Ok(true), Ok(false)));
+        assert_eq!(table.insert(file(), false, 3, 4), Ok(3));
+        assert_eq!(table.insert(file(), false, 0, 4), Err(Errno::EMFILE));
+        assert_eq!(table.insert(file(), false, 4, 4), Err(Errno::EINVAL));
+        assert_eq!(table.replace(4, file(), false, 4), Err(Errno::EBADF));
+        assert_eq!(table.replace(-1, file(), false, 4), Err(Errno::EBADF));
+        assert!(table.get(-1).is_err() && table.get(i32::MAX).is_err() && table.remove(i32::MIN).is_err());
+    }
+}

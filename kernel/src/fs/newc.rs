@@ -121,3 +121,67 @@ fn number(digits: &[u8]) -> Option<u32> {
         .iter()
         .try_fold(0, |sum, &digit| Some(sum << 4 | char::from(digit).to_digit(16)?))
 }
+
+/// Archives for tests.
+#[cfg(feature = "ktest")]
+pub(super) mod testing {
+    use alloc::vec::Vec;
+
+    /// An archive of ordinary files.
+    pub(in crate::fs) fn archive(files: &[(&str, &[u8])]) -> &'static [u8] {
+        let mut archive = Vec::new();
+        for (name, bytes) in files {
+            member(&mut archive, name, 0o100_644, bytes);
+        }
+        member(&mut archive, "TRAILER!!!", 0, b"");
+        archive.leak()
+    }
+
+    fn member(archive: &mut Vec<u8>, name: &str, mode: u32, bytes: &[u8]) {
+        let (len, name_len) = (bytes.len() as u32, name.len() as u32 + 1);
+        archive.extend_from_slice(b"070701");
+        for field in [0, mode, 0, 0, 1, 0, len, 0, 0, 0, 0, name_len, 0] {
+            archive.extend_from_slice(alloc::format!("{field:08x}").as_bytes());
+        }
+        archive.extend_from_slice(name.as_bytes());
+        archive.push(0);
+        archive.resize(archive.len().next_multiple_of(4), 0);
+        archive.extend_from_slice(bytes);
+        archive.resize(archive.len().next_multiple_of(4), 0);
+    }
+}
+
+crate::ktest! {
+    /// Members come in order with their bytes, and the trailer ends them.
+    fn members_are_read() {
+        let archive = testing::archive(&[("one", b"1"), ("two", b"22222")]);
+        let read: alloc::vec::Vec<_> = members(archive).map(|member| member.expect("a member")).collect();
+        assert_eq!(read.len(), 2);
+        assert_eq!((read[0].name, read[0].bytes), (&b"one"[..], &b"1"[..]));
+        assert_eq!((read[1].name, read[1].bytes, read[1].mode), (&b"two"[..], &b"22222"[..], 0o100_644));
+    }
+
+    /// Wherever an archive is cut off, it says that it is broken, and where.
+    fn a_cut_archive_is_broken() {
+        let whole = testing::archive(&[("one", b"1"), ("two", b"22222")]);
+        // After the trailer's name there is only padding.
+        for len in 0..whole.len() - 3 {
+            let end = members(&whole[..len]).last();
+            assert!(matches!(end, Some(Err(Broken { offset, .. })) if offset < len + 4), "{len} bytes");
+        }
+    }
+
+    /// Damage is noticed and does no harm.
+    fn a_damaged_archive_does_no_harm() {
+        let whole = testing::archive(&[("one", b"1")]);
+        for at in 0..whole.len() {
+            let mut bytes = whole.to_vec();
+            bytes[at] = b'f';
+            // The member, what was the trailer, and that something is missing behind it.
+            assert!(members(&bytes).count() <= 3);
+        }
+        assert!(members(b"something else, long enough to be a header but not one of this format, for it has none of its signs......")
+            .next()
+            .is_some_and(|first| first.is_err()));
+    }
+}

@@ -1,82 +1,93 @@
 //! What a person reads when a signal ends a program.
 
+use alloc::format;
+use alloc::string::String;
+
 use super::Thread;
-use super::signal::Signal;
+use super::signal::{Origin, Signal, number};
+use super::user::UserPtr;
 use crate::arch::UserFrame;
-use crate::process::user::UserPtr;
+use crate::board::console::print_error;
 
-/// Names of the signals that end a program by what it did, and what each means.
-fn describe(signal: &Signal) -> (&'static str, &'static str) {
-    use super::signal::number::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
-    match signal.number {
-        SIGSEGV => ("SIGSEGV", "an access that the mappings don't allow"),
-        SIGBUS => ("SIGBUS", "an access beyond the end of an object, or not aligned"),
-        SIGILL => ("SIGILL", "an instruction that isn't one, or isn't allowed"),
-        SIGFPE => ("SIGFPE", "arithmetic"),
-        SIGTRAP => ("SIGTRAP", "a breakpoint"),
-        6 => ("SIGABRT", "abort"),
-        9 => ("SIGKILL", "killed"),
-        15 => ("SIGTERM", "asked to end"),
-        _ => ("a signal", "sent by a program"),
-    }
-}
-
-/// Tells on the kernel's log which signal ends the program, where, and with what in its registers.
+/// Tells which signal ends the program and, where the program's own doing raised it, at which instruction and with what in its
+/// registers.
 pub(crate) fn report(thread: &Thread, frame: &UserFrame, signal: &Signal) {
     let (name, meaning) = describe(signal);
-    let path = alloc::string::String::from_utf8_lossy(&thread.process.executable);
-    log::error!(
-        "{path} (process {}) ended by {name} (signal {}): {meaning}",
-        thread.process.id,
+    let path = String::from_utf8_lossy(&thread.process.executable);
+    print_error(format_args!(
+        "inarch: {path}: {name} (signal {}): {meaning}\n",
         signal.number
-    );
-    if signal.syndrome == 0 {
-        return;
+    ));
+    match signal.origin {
+        Origin::Program => return,
+        Origin::Kernel => print_place("address", thread, signal.detail),
+        Origin::Exception(syndrome) => {
+            print_error(format_args!("  {syndrome} (ESR {:#010x})\n", syndrome.0));
+            if syndrome.is_abort() {
+                print_place("address", thread, signal.detail);
+            }
+        }
     }
-    log::error!(
-        "  address {:#018x}  {}",
-        signal.detail,
-        place(thread, signal.detail)
-    );
-    log::error!("  pc      {:#018x}  {}", frame.pc, place(thread, frame.pc));
-    match UserPtr::<u32>::new(frame.pc).read() {
-        Ok(instruction) => log::error!(
-            "  instruction {instruction:#010x}, syndrome {:#x}",
-            signal.syndrome
-        ),
-        Err(_) => log::error!(
-            "  no instruction can be read there, syndrome {:#x}",
-            signal.syndrome
-        ),
+    print_place("pc", thread, frame.pc);
+    if let Ok(instruction) = UserPtr::<u32>::new(frame.pc).read() {
+        print_error(format_args!("  instruction {instruction:#010x}\n"));
     }
-    log::error!("registers:\n{frame}");
+    print_error(format_args!("{frame}\n"));
 }
 
-/// The mapping that `address` lies in, or the ones that it lies between.
-fn place(thread: &Thread, address: u64) -> alloc::string::String {
-    use alloc::format;
-    use alloc::string::String;
+/// The name of a signal, and what it says about the program.
+fn describe(signal: &Signal) -> (&'static str, &'static str) {
+    const ABORT: u8 = linux_raw_sys::general::SIGABRT as u8;
+    const TERMINATE: u8 = linux_raw_sys::general::SIGTERM as u8;
+    match (signal.number, signal.origin) {
+        (number::SIGSEGV, Origin::Kernel) => (
+            "SIGSEGV",
+            "the stack pointer leads to no place for a signal frame",
+        ),
+        (number::SIGKILL, Origin::Exception(_)) => ("SIGKILL", "there is no memory left"),
+        (number::SIGSEGV, _) => ("SIGSEGV", "an access that the mappings don't allow"),
+        (number::SIGBUS, _) => ("SIGBUS", "an access past the end of an object, or not aligned"),
+        (number::SIGILL, _) => ("SIGILL", "an instruction that there isn't, or that isn't allowed"),
+        (number::SIGFPE, _) => ("SIGFPE", "a floating-point exception"),
+        (number::SIGTRAP, _) => ("SIGTRAP", "a breakpoint"),
+        (ABORT, _) => ("SIGABRT", "the program aborted"),
+        (number::SIGKILL, _) => ("SIGKILL", "killed"),
+        (TERMINATE, _) => ("SIGTERM", "asked to end"),
+        _ => ("ended", "a signal that the program doesn't handle"),
+    }
+}
 
-    let space = thread.process.space.lock();
-    let show = |mapping: &mm::Mapping<'_>| {
+/// Tells an address, and the mapping that it lies in or below.
+fn print_place(what: &str, thread: &Thread, address: u64) {
+    let place = {
+        let space = thread.process.space.lock();
+        match space.mappings_from(address).next() {
+            Some(mapping) if mapping.range.start().get() <= address => format!("in {}", Shown(&mapping)),
+            Some(mapping) => format!("not mapped; the next mapping is {}", Shown(&mapping)),
+            None => String::from("not mapped; nothing is mapped above"),
+        }
+    };
+    print_error(format_args!("  {what:<7} {address:#018x}  {place}\n"));
+}
+
+/// A mapping in the words of `/proc/PID/maps`.
+struct Shown<'a>(&'a mm::Mapping<'a>);
+
+impl core::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self(mapping) = self;
         let flag = |set: bool, letter: char| if set { letter } else { '-' };
-        let name = if mapping.name.is_empty() {
-            "anonymous memory"
-        } else {
-            mapping.name
-        };
-        format!(
-            "{:#x}-{:#x} {}{}{} {name}",
-            mapping.range.start().get(),
-            mapping.range.end().get(),
+        let (start, end) = (mapping.range.start().get(), mapping.range.end().get());
+        let (r, w, x) = (
             flag(mapping.read, 'r'),
             flag(mapping.write, 'w'),
             flag(mapping.execute, 'x'),
-        )
-    };
-    match space.mappings_from(address).next() {
-        Some(mapping) if mapping.range.start().get() <= address => format!("in {}", show(&mapping)),
-        Some(mapping) => format!("not mapped; next above is {}", show(&mapping)),
-        None => String::from("not mapped; nothing lies above"),
+        );
+        let name = if mapping.name.is_empty() {
+            "(anonymous)"
+        } else {
+            mapping.name
+        };
+        write!(f, "{start:x}-{end:x} {r}{w}{x} {name}")
     }
 }

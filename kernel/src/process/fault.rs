@@ -6,6 +6,7 @@ use mm::{Access, FaultError};
 use super::scheduler::{current, try_current};
 use super::signal::number::{SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGTRAP};
 use super::signal::{self, Signal};
+use crate::arch::esr::Esr;
 use crate::arch::{Cause, Fault, UserFrame};
 
 /// Deals with an exception that the running program has caused: makes good a page fault, or raises the signal that is due.
@@ -15,10 +16,10 @@ pub(crate) fn user_fault(frame: &mut UserFrame, fault: Fault) {
         let resolved = thread.process.space.lock().fault(address, access);
         match resolved {
             Ok(()) => {}
-            Err(error) => signal::force(&thread, frame, memory_signal(error, address, fault.esr.0)),
+            Err(error) => signal::force(&thread, frame, memory_signal(error, address, fault.esr)),
         }
     } else {
-        let signal = signal_for(fault.cause(), frame.pc, fault.esr.0);
+        let signal = signal_for(fault.cause(), frame.pc, fault.esr);
         signal::force(&thread, frame, signal);
     }
     signal::if_due(&thread, frame);
@@ -29,7 +30,7 @@ pub(crate) fn resolve_user_access(address: u64, access: Access) -> bool {
     try_current().is_some_and(|thread| thread.process.space.lock().fault(address, access).is_ok())
 }
 
-fn memory_signal(error: FaultError, address: u64, syndrome: u64) -> Signal {
+fn memory_signal(error: FaultError, address: u64, syndrome: Esr) -> Signal {
     let (number, code) = match error {
         FaultError::MapError => (SIGSEGV, linux::SEGV_MAPERR),
         FaultError::AccessError => (SIGSEGV, linux::SEGV_ACCERR),
@@ -37,10 +38,10 @@ fn memory_signal(error: FaultError, address: u64, syndrome: u64) -> Signal {
         // What Linux's out-of-memory killer does to the only program there is.
         FaultError::OutOfMemory => (SIGKILL, linux::SI_KERNEL),
     };
-    Signal::fault(number, code, address, syndrome)
+    Signal::exception(number, code, address, syndrome)
 }
 
-fn signal_for(cause: Cause, pc: u64, syndrome: u64) -> Signal {
+fn signal_for(cause: Cause, pc: u64, syndrome: Esr) -> Signal {
     let (number, code, address) = match cause {
         Cause::Memory { address, .. } => (SIGSEGV, linux::SEGV_MAPERR, address),
         Cause::Alignment { address } => (SIGBUS, linux::BUS_ADRALN, address),
@@ -50,5 +51,5 @@ fn signal_for(cause: Cause, pc: u64, syndrome: u64) -> Signal {
         Cause::Debug => (SIGTRAP, linux::TRAP_HWBKPT, pc),
         Cause::FloatingPoint => (SIGFPE, linux::FPE_FLTUNK, pc),
     };
-    Signal::fault(number, code, address, syndrome)
+    Signal::exception(number, code, address, syndrome)
 }

@@ -14,6 +14,8 @@ pub(crate) mod limits;
 pub(crate) mod random;
 pub(crate) mod scheduler;
 pub(crate) mod signal;
+#[cfg(feature = "ktest")]
+mod tests;
 pub(crate) mod thread;
 pub(crate) mod user;
 

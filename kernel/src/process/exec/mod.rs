@@ -4,6 +4,8 @@ mod auxv;
 mod image;
 mod load;
 mod stack;
+#[cfg(feature = "ktest")]
+mod tests;
 mod vdso;
 
 pub(crate) use auxv::CLOCK_TICKS;

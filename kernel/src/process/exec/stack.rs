@@ -23,6 +23,7 @@ pub(crate) struct Contents<'a> {
 }
 
 /// A stack, ready to be copied to `bottom`, which the stack pointer starts at.
+#[derive(Debug)]
 pub(crate) struct Stack {
     /// Address of the first byte, 16-byte aligned: the stack pointer at the first instruction.
     pub(crate) bottom: u64,

@@ -67,7 +67,7 @@ fn objects() -> Result<&'static Objects, Errno> {
 }
 
 /// The library's bytes.
-fn library() -> &'static [u8] {
+pub(super) fn library() -> &'static [u8] {
     let start = &raw const vdso_start;
     let len = (&raw const vdso_end).addr() - start.addr();
     // SAFETY: the assembly above puts `len` constant bytes between the two symbols.

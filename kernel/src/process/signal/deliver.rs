@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND};
 use mm::Errno;
 
-use super::{Default, Signal, default_of, frame, number};
+use super::{Default, Signal, default_of, frame};
 use crate::arch::UserFrame;
 use crate::process::abi::SignalAction;
 use crate::process::thread::Thread;
@@ -104,7 +104,7 @@ fn handle(thread: &Thread, frame: &mut UserFrame, signal: Signal, action: Signal
 
 /// The stack pointer leads nowhere: `SIGSEGV`, by its handler on an alternate stack if there is one, and otherwise for good.
 fn refuse_frame(thread: &Thread, frame: &mut UserFrame) {
-    let signal = Signal::fault(number::SIGSEGV, linux_raw_sys::general::SI_KERNEL, frame.sp, 0);
+    let signal = Signal::bad_stack(frame.sp);
     let action = thread.process.actions.lock().get(signal.number);
     let blocked = thread.signals.lock().blocked.contains(signal.number);
     let handled = action.handler != SIG_DFL && action.handler != SIG_IGN && !blocked;

@@ -8,7 +8,7 @@ use linux_raw_sys::general::{
 };
 use mm::Errno;
 
-use super::{Set, Signal};
+use super::{Origin, Set, Signal};
 use crate::arch::{FpState, UserFrame};
 use crate::process::abi::{
     FloatingPointRecord, SignalAction, SignalContext, SignalFrame, SignalInfo, SignalStack, SyndromeRecord,
@@ -109,12 +109,17 @@ pub(super) fn restore(thread: &Thread, frame: &mut UserFrame) -> Result<(), Errn
 fn image(frame: &UserFrame, signal: &Signal, blocked: Set, stack: SignalStack) -> SignalFrame {
     let mut state = FpState::new();
     state.save();
+    // Only an access to memory leaves an address and a syndrome behind.
+    let abort = match signal.origin {
+        Origin::Exception(syndrome) if syndrome.is_abort() => Some(syndrome),
+        _ => None,
+    };
     let mut image = SignalFrame::zeroed();
     image.info = SignalInfo::of(signal);
     image.stack = stack;
     image.blocked = blocked.0;
     image.context = SignalContext {
-        fault_address: if signal.syndrome != 0 { signal.detail } else { 0 },
+        fault_address: abort.map_or(0, |_| signal.detail),
         registers: frame.x,
         sp: frame.sp,
         pc: frame.pc,
@@ -128,12 +133,12 @@ fn image(frame: &UserFrame, signal: &Signal, blocked: Set, stack: SignalStack) -
         fpcr: state.fpcr,
         vectors: state.v,
     };
-    if signal.syndrome != 0 {
+    if let Some(syndrome) = abort {
         let size = size_of::<SyndromeRecord>() as u32;
         image.syndrome = SyndromeRecord {
             magic: SYNDROME,
             size,
-            syndrome: signal.syndrome,
+            syndrome: syndrome.0,
         };
     }
     image

@@ -3,6 +3,8 @@
 mod deliver;
 pub(crate) mod frame;
 mod set;
+#[cfg(feature = "ktest")]
+mod tests;
 
 pub(crate) use deliver::{force, if_due, return_from_handler, send};
 pub(crate) use set::Set;
@@ -13,6 +15,7 @@ use linux_raw_sys::general as linux;
 use mm::Errno;
 
 use super::abi::{SignalAction, SignalStack};
+use crate::arch::esr::Esr;
 
 /// The signals that the kernel itself raises.
 pub(crate) mod number {
@@ -48,20 +51,41 @@ pub(crate) struct Signal {
     pub(crate) number: u8,
     /// Why: `si_code`.
     pub(crate) code: i32,
-    /// The address that faulted, or sender and user: what follows `si_code` in `siginfo`.
+    /// What follows `si_code` in `siginfo`: the address, or the sender's process and user.
     pub(crate) detail: u64,
-    /// The exception's syndrome for a fault; 0 else.
-    pub(crate) syndrome: u64,
+    /// Who raised it.
+    pub(crate) origin: Origin,
+}
+
+/// Who raised a signal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin {
+    /// A program, by a call.
+    Program,
+    /// The kernel, which can't do what the program's state asks for.
+    Kernel,
+    /// An instruction of the program, by this exception.
+    Exception(Esr),
 }
 
 impl Signal {
-    /// A fault at `address`.
-    pub(crate) fn fault(number: u8, code: u32, address: u64, syndrome: u64) -> Self {
+    /// What an exception raises at `address`.
+    pub(crate) fn exception(number: u8, code: u32, address: u64, syndrome: Esr) -> Self {
         Self {
             number,
             code: code as i32,
             detail: address,
-            syndrome,
+            origin: Origin::Exception(syndrome),
+        }
+    }
+
+    /// The `SIGSEGV` for a stack pointer that no signal frame can be put at or taken from.
+    fn bad_stack(sp: u64) -> Self {
+        Self {
+            number: number::SIGSEGV,
+            code: linux::SI_KERNEL as i32,
+            detail: sp,
+            origin: Origin::Kernel,
         }
     }
 
@@ -71,7 +95,7 @@ impl Signal {
             number,
             code,
             detail: sender.into(),
-            syndrome: 0,
+            origin: Origin::Program,
         }
     }
 }
@@ -175,14 +199,14 @@ impl ThreadSignals {
             .any(|signal| !self.blocked.contains(signal.number))
     }
 
-    /// Takes the next signal to be delivered: faults first, then the lowest number.
+    /// Takes the next signal to be delivered: of those that aren't blocked the one with the lowest number, of equals the oldest.
     fn take(&mut self) -> Option<Signal> {
         let due = self
             .pending
             .iter()
             .enumerate()
             .filter(|(_, signal)| !self.blocked.contains(signal.number));
-        let (index, _) = due.min_by_key(|(_, signal)| (signal.syndrome == 0, signal.number))?;
+        let (index, _) = due.min_by_key(|(_, signal)| signal.number)?;
         Some(self.pending.remove(index))
     }
 }
