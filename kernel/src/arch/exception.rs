@@ -37,7 +37,7 @@ extern "C" fn arch_user_interrupt(frame: &mut UserFrame) {
     process::preempt(frame);
 }
 
-/// An interrupt while the kernel ran. The kernel is not preempted: it takes interrupts only where it waits for them.
+/// An interrupt while the kernel ran, which goes on afterwards: threads give way in the kernel only of their own accord.
 #[unsafe(no_mangle)]
 extern "C" fn arch_kernel_interrupt(_: &mut KernelFrame) {
     board::interrupts::handle();
