@@ -27,6 +27,9 @@ type Text = fn(&Process) -> Vec<u8>;
 /// The files of `/proc/PID` that are made in one piece.
 const PROCESS_TEXTS: [(&str, Text); 3] = [("cmdline", command_line), ("comm", command), ("statm", statm)];
 
+/// The files of `/proc/sys/vm`, see `proc_sys_vm(5)`.
+const LIMITS: [(&str, Text); 2] = [("max_map_count", max_map_count), ("mmap_min_addr", mmap_min_addr)];
+
 /// Something in `/proc`.
 pub(crate) enum Entry {
     /// A folder and the names in it.
@@ -45,10 +48,16 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
     let process = process::scheduler::try_current()?.process.clone();
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     match (first, rest) {
-        ("", _) => Some(folder(path, &[&format!("{}", process.id), "inarch", "self"])),
+        ("", _) => Some(folder(
+            path,
+            &[&format!("{}", process.id), "inarch", "self", "sys"],
+        )),
         ("inarch", "") => Some(folder(path, &["counters"])),
         ("inarch", "counters") => Some(Entry::Text(process, counters, format!("/proc/{path}"))),
         ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
+        ("sys", "") => Some(folder(path, &["vm"])),
+        ("sys", "vm") => Some(folder(path, &LIMITS.map(|(name, _)| name))),
+        ("sys", rest) => text(&LIMITS, rest.strip_prefix("vm/")?, path, process),
         (number, rest) => of_process(process::find(number.parse().ok()?)?, path, rest),
     }
 }
@@ -223,4 +232,16 @@ fn counters(process: &Process) -> Vec<u8> {
         .map(|((name, all), (_, last))| format!("{name} {all} {last}\n"))
         .collect::<String>()
         .into_bytes()
+}
+
+/// How many mappings the process may have.
+fn max_map_count(process: &Process) -> Vec<u8> {
+    let count = process.space.lock().limits().max_map_count;
+    format!("{count}\n").into_bytes()
+}
+
+/// The lowest address that an unprivileged process may map.
+fn mmap_min_addr(process: &Process) -> Vec<u8> {
+    let address = process.space.lock().limits().mmap_min_addr;
+    format!("{address}\n").into_bytes()
 }
