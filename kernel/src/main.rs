@@ -44,7 +44,6 @@ extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     steps.done("interrupts");
     board::report();
     steps.report();
-    #[cfg(feature = "ktest")]
     if board::command_line().ktest {
         ktest::run();
     }

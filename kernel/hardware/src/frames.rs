@@ -84,15 +84,18 @@ impl Block {
     };
 }
 
+/// One word for each frame of a block.
+pub type BlockWords = [AtomicU32; FRAMES as usize];
+
 /// The memory that the allocator keeps its books in, and how it reaches the memory that it gives.
 pub struct Books {
     /// The first byte of the first block, a multiple of [`BLOCK_SIZE`].
     pub base: PhysAddr,
     /// What must be added to a physical address to get the address where that memory can be written.
     pub offset: usize,
-    /// One word a frame, from `base` on.
-    pub words: &'static [AtomicU32],
-    /// One entry for each 512 words, all [`Block::FOREIGN`].
+    /// The words of the frames, block by block from `base` on.
+    pub words: &'static [BlockWords],
+    /// One entry a block, as many as there are words for, all [`Block::FOREIGN`].
     pub blocks: &'static mut [Block],
 }
 
@@ -109,9 +112,7 @@ pub struct FrameAllocator {
 impl FrameAllocator {
     /// An allocator that has no memory yet.
     pub fn new(books: Books) -> Self {
-        assert!(
-            books.base.is_aligned(BLOCK_SIZE) && books.words.len() >= books.blocks.len() * FRAMES as usize
-        );
+        assert!(books.base.is_aligned(BLOCK_SIZE) && books.words.len() == books.blocks.len());
         Self {
             heap: Heap::new(),
             books,
@@ -201,9 +202,8 @@ impl FrameAllocator {
             };
             self.link(index);
         } else {
-            let word = index * FRAMES as usize;
             for frame in first..first + count {
-                self.books.words[word + frame as usize].store(WORD_FREE | u32::from(block.head), Relaxed);
+                self.books.words[index][frame as usize].store(WORD_FREE | u32::from(block.head), Relaxed);
                 block.head = frame;
             }
         }
@@ -218,27 +218,19 @@ impl FrameAllocator {
     }
 
     /// Takes a frame. Its contents are whatever they were; its word is [`WORD_TAKEN`]. `None` when there is none left.
+    #[inline]
     pub fn take(&mut self) -> Option<PhysAddr> {
         if self.partial == NO_BLOCK {
-            let index = self.take_whole(State::Partial)?;
-            let block = &mut self.books.blocks[index];
-            *block = Block {
-                capacity: FRAMES,
-                free: FRAMES,
-                head: NO_FRAME,
-                limit: FRAMES,
-                ..Block::FOREIGN
-            };
-            self.link(index);
+            self.split_another()?;
         }
         let index = self.partial as usize;
-        let block = &mut self.books.blocks[index];
-        let words = &self.books.words[index * FRAMES as usize..][..FRAMES as usize];
-        let frame = if block.head == NO_FRAME {
+        let (words, block) = (&self.books.words[index], &mut self.books.blocks[index]);
+        let frame = block.head;
+        let frame = if frame == NO_FRAME {
             block.fresh += 1;
-            block.fresh - 1
+            (block.fresh - 1) % FRAMES
         } else {
-            let frame = block.head;
+            let frame = frame % FRAMES;
             block.head = (words[frame as usize].load(Relaxed) & LINK) as u16;
             frame
         };
@@ -257,31 +249,61 @@ impl FrameAllocator {
     /// # Panics
     ///
     /// When the frame is not out: it was never taken, or is given back for the second time.
+    #[inline]
     pub fn give(&mut self, frame: PhysAddr) {
         let index = self.checked_block_of(frame);
-        if self.books.blocks[index].state == State::Taken {
-            self.split(index);
+        let number = (frame.get() >> PAGE_SHIFT) as u16 % FRAMES;
+        let (words, block) = (&self.books.words[index], &mut self.books.blocks[index]);
+        if block.state != State::Partial {
+            return self.give_rarely(index, frame);
         }
-        let number = (frame.offset_in(BLOCK_SIZE) >> PAGE_SHIFT) as u16;
-        let word = &self.books.words[index * FRAMES as usize + number as usize];
-        let block = &mut self.books.blocks[index];
-        let split = matches!(block.state, State::Partial | State::Full);
-        let never_taken = (block.fresh..block.limit).contains(&number);
-        assert!(
-            split && !never_taken && word.load(Relaxed) & !LINK != WORD_FREE,
-            "the frame at {frame} is given back but was not out"
-        );
+        let word = &words[number as usize];
+        let never_taken = number.wrapping_sub(block.fresh) < block.limit - block.fresh;
+        if never_taken || word.load(Relaxed) & !LINK == WORD_FREE {
+            not_out(frame);
+        }
         word.store(WORD_FREE | u32::from(block.head), Relaxed);
         block.head = number;
         block.free += 1;
         self.free += 1;
-        let (state, whole) = (block.state, block.free == FRAMES);
-        if state == State::Full {
-            self.link(index);
+        if block.free == FRAMES {
+            self.join(index);
         }
-        // The last split block stays split, or taking and giving one frame would send a block to and fro.
-        let only = self.partial as usize == index && self.books.blocks[index].next == NO_BLOCK;
-        if whole && !only {
+    }
+
+    /// Gives back a frame of a block that has no free frame.
+    #[cold]
+    fn give_rarely(&mut self, index: usize, frame: PhysAddr) {
+        match self.books.blocks[index].state {
+            State::Taken => self.split(index),
+            State::Full => {}
+            _ => not_out(frame),
+        }
+        self.link(index);
+        self.give(frame);
+    }
+
+    /// Makes a free block a split one.
+    #[cold]
+    fn split_another(&mut self) -> Option<()> {
+        let index = self.take_whole(State::Partial)?;
+        let all_fresh = Block {
+            capacity: FRAMES,
+            free: FRAMES,
+            head: NO_FRAME,
+            limit: FRAMES,
+            ..Block::FOREIGN
+        };
+        self.books.blocks[index] = all_fresh;
+        self.link(index);
+        Some(())
+    }
+
+    /// All frames of a split block have come back: the heap has it again. The last split block stays split, or taking and
+    /// giving one frame would send a block to and fro.
+    #[cold]
+    fn join(&mut self, index: usize) {
+        if self.partial as usize != index || self.books.blocks[index].next != NO_BLOCK {
             self.unlink(index, State::Whole);
             self.give_to_heap(index);
         }
@@ -312,7 +334,7 @@ impl FrameAllocator {
     /// Makes the frames of a block that is out as a block frames of their own.
     fn split(&mut self, index: usize) {
         // A word that its holder never wrote may still say that the frame is free.
-        for word in &self.books.words[index * FRAMES as usize..][..FRAMES as usize] {
+        for word in &self.books.words[index] {
             if word.load(Relaxed) & !LINK == WORD_FREE {
                 word.store(WORD_TAKEN, Relaxed);
             }
@@ -330,8 +352,8 @@ impl FrameAllocator {
         };
     }
 
-    /// The words of all frames, from the first frame of the books on.
-    pub fn words(&self) -> &'static [AtomicU32] {
+    /// The words of all frames, from the first block of the books on.
+    pub fn words(&self) -> &'static [BlockWords] {
         self.books.words
     }
 
@@ -391,10 +413,12 @@ impl FrameAllocator {
 
     /// As [`Self::block_of`], for an address that comes from outside.
     fn checked_block_of(&self, addr: PhysAddr) -> usize {
-        let index = addr.get().wrapping_sub(self.books.base.get()) >> BLOCK_SHIFT;
-        let known = index < self.books.blocks.len() as u64 && addr.is_aligned(PAGE_SIZE);
-        assert!(known, "there is no frame at {addr}");
-        index as usize
+        let offset = addr.get().wrapping_sub(self.books.base.get());
+        let index = (offset >> BLOCK_SHIFT) as usize;
+        if index >= self.books.blocks.len() || !offset.is_multiple_of(PAGE_SIZE) {
+            no_frame(addr);
+        }
+        index
     }
 
     fn block_start(&self, index: usize) -> PhysAddr {
@@ -408,6 +432,16 @@ impl FrameAllocator {
     fn physical(&self, linear: NonNull<u8>) -> PhysAddr {
         PhysAddr::new((linear.as_ptr() as usize).wrapping_sub(self.books.offset) as u64)
     }
+}
+
+#[cold]
+fn no_frame(addr: PhysAddr) -> ! {
+    panic!("there is no frame at {addr}");
+}
+
+#[cold]
+fn not_out(frame: PhysAddr) -> ! {
+    panic!("the frame at {frame} is given back but was not out");
 }
 
 // SAFETY: the raw pointers are the heap's, into memory that the allocator alone uses; nothing in it belongs to one core.

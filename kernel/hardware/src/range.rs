@@ -132,6 +132,16 @@ impl RangeSet {
         range.is_empty() || self.iter().any(|member| member.covers(range))
     }
 
+    /// Takes out the highest ranges, as many as it takes for the span of the set to be at most `times` as long as the set.
+    /// Answers whether there were any.
+    pub fn drop_far(&mut self, times: u64) -> bool {
+        let before = self.ranges.len();
+        while self.span().is_some_and(|span| span.len() / times > self.bytes()) {
+            self.ranges.pop();
+        }
+        self.ranges.len() < before
+    }
+
     /// Adds every byte of `range`; ranges that come to touch become one.
     ///
     /// # Errors
@@ -247,6 +257,18 @@ mod tests {
         assert_eq!(pairs(&set), before);
         set.add(PhysRange::new(5, 10)).unwrap();
         assert_eq!(set.iter().count(), CAPACITY - 1);
+    }
+
+    #[test]
+    fn what_lies_far_off_is_dropped() {
+        let mut near = set(&[(10, 20), (30, 40)]);
+        assert!(!near.drop_far(2));
+        assert!(near.drop_far(1));
+        assert_eq!(pairs(&near), [(10, 20)]);
+        let mut far = set(&[(0, 10), (20, 30), (1000, 1010), (2000, 2001)]);
+        assert!(far.drop_far(16));
+        assert_eq!(pairs(&far), [(0, 10), (20, 30)]);
+        assert!(!RangeSet::new().drop_far(1));
     }
 
     #[test]

@@ -79,6 +79,14 @@ pub(crate) fn report() {
     for range in found.reserved.iter() {
         log::info!("reserved: {range}");
     }
+    if found
+        .console
+        .is_none_or(|console| console.kind != ConsoleKind::Pl011)
+    {
+        log::warn!(
+            "the device tree's stdout-path names no console that the kernel can drive: this one is a guess"
+        );
+    }
     for name in &found.ignored {
         log::warn!("the device tree's `{name}` makes no sense and was left out");
     }

@@ -18,6 +18,14 @@ mod harness;
 #[cfg(feature = "ktest")]
 pub(crate) use harness::{TESTS, Test, panicked, run};
 
+/// Says that there are no tests, and ends the machine.
+#[cfg(not(feature = "ktest"))]
+pub(crate) fn run() -> ! {
+    crate::board::power::fail(format_args!(
+        "`ktest`: this image was built without the in-kernel tests"
+    ))
+}
+
 /// Registers in-kernel tests: functions without arguments that panic to fail.
 #[macro_export]
 macro_rules! ktest {

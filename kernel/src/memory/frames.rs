@@ -1,7 +1,7 @@
 //! The page frames of this machine: the allocator of the crate `hardware`, over memory that it also keeps its books in.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use hardware::frames::{BLOCK_SIZE, Block, Books, FrameAllocator};
+use hardware::frames::{BLOCK_SHIFT, BLOCK_SIZE, Block, BlockWords, Books, FrameAllocator};
 use hardware::{PhysRange, RangeSet};
 use mm::machine::Frame;
 use mm::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
@@ -16,8 +16,8 @@ use crate::sync::{Mutex, Once};
 const RESERVE: usize = 512;
 
 static FRAMES: Mutex<Option<FrameAllocator>> = Mutex::new(None);
-/// The word of each frame, from the first block of memory on.
-static WORDS: Once<(PhysAddr, &'static [AtomicU32])> = Once::new();
+/// The words of the frames, from the first block of memory on.
+static WORDS: Once<(PhysAddr, &'static [BlockWords])> = Once::new();
 /// Whether there are frames to be had.
 static READY: AtomicBool = AtomicBool::new(false);
 
@@ -29,8 +29,7 @@ static READY: AtomicBool = AtomicBool::new(false);
 pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMemory> {
     let span = mapped.span().ok_or(OutOfMemory)?.widened(BLOCK_SIZE);
     let blocks = (span.len() / BLOCK_SIZE) as usize;
-    let frames = (span.len() >> PAGE_SHIFT) as usize;
-    let words_bytes = (frames * size_of::<AtomicU32>()) as u64;
+    let words_bytes = (blocks * size_of::<BlockWords>()) as u64;
     let blocks_bytes = (blocks * size_of::<Block>()) as u64;
     let bytes = (words_bytes + blocks_bytes).next_multiple_of(PAGE_SIZE);
     let place = free
@@ -52,7 +51,7 @@ pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMem
     // of both types.
     let (words, blocks) = unsafe {
         (
-            core::slice::from_raw_parts(memory.cast::<AtomicU32>(), frames),
+            core::slice::from_raw_parts(memory.cast::<BlockWords>(), blocks),
             core::slice::from_raw_parts_mut(memory.add(words_bytes as usize).cast::<Block>(), blocks),
         )
     };
@@ -142,7 +141,9 @@ fn with(what: impl FnOnce(&mut FrameAllocator)) {
 /// When `addr` is not in the memory of this machine.
 pub(super) fn word(addr: PhysAddr) -> &'static AtomicU32 {
     let (base, words) = WORDS.get().expect("there are frames");
-    &words[(addr.get().wrapping_sub(base.get()) >> PAGE_SHIFT) as usize]
+    let offset = addr.get().wrapping_sub(base.get());
+    let block = &words[(offset >> BLOCK_SHIFT) as usize];
+    &block[(offset >> PAGE_SHIFT) as usize % block.len()]
 }
 
 crate::ktest! {

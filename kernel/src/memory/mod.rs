@@ -18,6 +18,7 @@ pub(crate) use frames::{free_frames, total_frames};
 pub(crate) use machine::Machine;
 pub(crate) use stack::KernelStack;
 
+use crate::arch::cpu;
 use crate::board::{self, power};
 use crate::sync::Once;
 use boot::BootInfo;
@@ -28,6 +29,13 @@ use mm::PAGE_SIZE;
 /// The least memory that a machine must have, in bytes. The kernel itself takes about 4 MiB and one byte in 1024; the rest
 /// is for the archive and the program, and less than this serves neither well.
 const LEAST_MEMORY: u64 = 64 << 20;
+
+/// How many bits a physical address in the linear map has at most: the map ends where the image's half begins.
+const LINEAR_BITS: u8 = 47;
+
+/// How many times as long as the memory itself its span may be, from the first byte to the last. The books of the frames
+/// are as large as the span asks for: one byte in 1024.
+const FARTHEST: u64 = 16;
 
 /// The physical memory of the image.
 static IMAGE: Once<PhysRange> = Once::new();
@@ -91,6 +99,14 @@ fn layout(info: &BootInfo) -> Result<(RangeSet, RangeSet), Full> {
     let mut mapped = RangeSet::new();
     for range in board.ram.iter() {
         mapped.add(range.narrowed(PAGE_SIZE))?;
+    }
+    // What no table of this processor can point to.
+    mapped.remove(PhysRange::new(
+        1 << cpu::features().physical_bits.min(LINEAR_BITS),
+        u64::MAX,
+    ))?;
+    if mapped.drop_far(FARTHEST) {
+        log::warn!("some memory lies too far from the rest to be used");
     }
     for range in board.no_map.iter() {
         mapped.remove(range.widened(PAGE_SIZE))?;

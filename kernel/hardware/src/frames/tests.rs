@@ -12,7 +12,9 @@ fn empty(blocks: usize) -> FrameAllocator {
     let layout = Layout::from_size_align(blocks << BLOCK_SHIFT, BLOCK_SIZE as usize).unwrap();
     // SAFETY: the layout is not empty. The memory is never freed: a test process ends soon.
     let memory = unsafe { std::alloc::alloc_zeroed(layout) } as usize;
-    let words: Vec<AtomicU32> = (0..blocks * FRAMES as usize).map(|_| AtomicU32::new(0)).collect();
+    let words: Vec<BlockWords> = (0..blocks)
+        .map(|_| [const { AtomicU32::new(0) }; FRAMES as usize])
+        .collect();
     FrameAllocator::new(Books {
         base: PhysAddr::new(BASE),
         offset: memory.wrapping_sub(BASE as usize),
@@ -120,10 +122,10 @@ fn a_frame_of_a_block_given_back_twice_is_noticed() {
 fn a_taken_frame_has_one_reference() {
     let mut frames = with(1, &[(0, 512)]);
     let first = frames.take().unwrap();
-    frames.words()[0].store(0x1234, Relaxed);
+    frames.words()[0][0].store(0x1234, Relaxed);
     frames.give(first);
     assert_eq!(frames.take(), Some(first));
-    assert_eq!(frames.words()[0].load(Relaxed), WORD_TAKEN);
+    assert_eq!(frames.words()[0][0].load(Relaxed), WORD_TAKEN);
 }
 
 #[test]
