@@ -6,11 +6,6 @@ extern crate alloc;
 
 #[allow(dead_code, reason = "what it is for is not there yet")]
 mod arch;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the scheduler will ask for the time of day"
-)]
 mod board;
 mod fs;
 mod ktest;

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::S_IFCHR;
+use linux_raw_sys::general::{S_IFCHR, S_IFIFO};
 use mm::Errno;
 
 use super::file::File;
@@ -55,6 +55,15 @@ impl Console {
 
 impl File for Console {
     fn status(&self) -> Status {
+        if !self.is_terminal() {
+            return Status {
+                device: (0, 5),
+                inode: 1,
+                mode: S_IFIFO | 0o600,
+                links: 1,
+                ..Status::default()
+            };
+        }
         // The device numbers of Linux's /dev/console.
         Status {
             device: (0, 5),

@@ -1,8 +1,8 @@
 //! Clocks: nanoseconds from the generic timer's counter, by the same two numbers as the vdso uses.
 
-use crate::sync::Once;
-
 use crate::arch::timer;
+use crate::board;
+use crate::sync::Once;
 
 /// Nanoseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -19,17 +19,20 @@ pub(crate) struct Clock {
 
 static CLOCK: Once<Clock> = Once::new();
 
-/// The clock that everything is told by. Until someone says what the time is, the machine was switched on in 1970.
+/// The clock that everything is told by.
 pub(crate) fn clock() -> &'static Clock {
-    CLOCK.call_once(|| Clock::new(timer::frequency()))
+    CLOCK.call_once(|| Clock::new(timer::frequency(), board::seconds_since_1970()))
 }
 
 impl Clock {
-    /// A clock for a counter of `frequency` ticks a second; 0 where firmware said nothing, which is taken for 1 GHz.
-    fn new(frequency: u64) -> Self {
+    /// A clock for a counter of `frequency` ticks a second (0 where firmware said nothing, which is taken for 1 GHz), when it is `now`
+    /// seconds since 1970.
+    fn new(frequency: u64, now: u64) -> Self {
         let frequency = if frequency == 0 { SECOND } else { frequency };
         let multiplier = ((u128::from(SECOND) << 32) / u128::from(frequency)) as u64;
-        Self { multiplier, wall: 0 }
+        let mut clock = Self { multiplier, wall: 0 };
+        clock.wall = now.saturating_mul(SECOND).saturating_sub(clock.since_boot());
+        clock
     }
 
     /// Nanoseconds since power-on (`CLOCK_MONOTONIC`, `CLOCK_BOOTTIME`).
