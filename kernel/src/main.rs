@@ -4,7 +4,6 @@
 
 extern crate alloc;
 
-#[allow(dead_code, reason = "what it is for is not there yet")]
 mod arch;
 mod board;
 mod fs;

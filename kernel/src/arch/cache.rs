@@ -26,15 +26,6 @@ pub(crate) fn sync_instructions(start: *const u8, len: usize) {
     barrier::isb(barrier::SY);
 }
 
-/// Writes the `len` bytes at `start` back to memory and drops them from the caches, for a device that looks past those.
-pub(crate) fn flush(start: *const u8, len: usize) {
-    for_each_line(start, len, cpu::features().data_line, |line| {
-        // SAFETY: cleans and invalidates a line: no byte changes for anyone.
-        unsafe { asm!("dc civac, {}", in(reg) line, options(nostack, preserves_flags)) };
-    });
-    barrier::dsb(barrier::SY);
-}
-
 fn for_each_line(start: *const u8, len: usize, line: usize, act: impl Fn(usize)) {
     let end = start.addr() + len;
     let mut at = start.addr() & !(line - 1);

@@ -2,6 +2,7 @@
 //! which may name another model.
 
 use core::cell::UnsafeCell;
+use core::fmt;
 
 use aarch64_cpu::registers::{
     ID_AA64ISAR0_EL1, ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, MIDR_EL1, ReadWriteable,
@@ -34,6 +35,31 @@ pub(crate) struct Features {
     pub(crate) unified_instructions: bool,
     /// The model and its revision.
     pub(crate) midr: u64,
+}
+
+/// One line for the log.
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            midr,
+            physical_bits,
+            asid_bits,
+            bbm_level,
+            mmu,
+            ..
+        } = self;
+        write!(
+            f,
+            "MIDR {midr:#010x}, {physical_bits}-bit physical addresses, {asid_bits}-bit ASIDs, BBM level {bbm_level}"
+        )?;
+        if self.pan {
+            f.write_str(", PAN")?;
+        }
+        for (name, _) in mmu.iter_names() {
+            write!(f, ", {name}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Before [`init`]: nothing.

@@ -21,13 +21,8 @@ pub(crate) fn restore(before: Masked) {
     DAIF.set(before.0);
 }
 
-/// Lets interrupts be taken.
-pub(crate) fn unmask() {
-    // SAFETY: handlers touch only what is locked against them.
-    unsafe { core::arch::asm!("msr daifclr, #2", options(nostack)) };
-}
-
 /// Whether an interrupt would be taken now.
+#[cfg(feature = "ktest")]
 pub(crate) fn are_unmasked() -> bool {
     !DAIF.is_set(DAIF::I)
 }

@@ -58,12 +58,6 @@ pub(crate) fn tlbi_asid(asid: PageOperand) {
     unsafe { asm!("tlbi aside1, {}", in(reg) asid.0, options(nostack, preserves_flags)) }
 }
 
-/// Forgets every translation, the kernel's too.
-pub(crate) fn tlbi_all() {
-    // SAFETY: as above.
-    unsafe { asm!("tlbi vmalle1", options(nostack, preserves_flags)) }
-}
-
 /// Forgets the translation of one page of the kernel, which belongs to all ASIDs.
 pub(crate) fn tlbi_kernel_page(address: u64) {
     // SAFETY: as above.

@@ -69,17 +69,6 @@ pub(crate) fn copy_in_str(to: &mut [u8], from: u64) -> Result<usize, Inaccessibl
     usize::try_from(length).map_err(|_| Inaccessible { done: 0 })
 }
 
-/// The aligned word of the program at `address`, by one load, as a futex asks for.
-///
-/// # Errors
-/// Where it can't be read.
-pub(crate) fn load_u32(address: u64) -> Result<u32, Inaccessible> {
-    let mut bytes = [0; 4];
-    // Four bytes are one access of the routine.
-    copy_in(&mut bytes, address)?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
 fn check(address: u64, len: usize) -> Result<(), Inaccessible> {
     match address.checked_add(len as u64) {
         Some(end) if end <= TASK_SIZE => Ok(()),

@@ -73,6 +73,7 @@ pub(crate) fn init(info: &BootInfo) {
 pub(crate) fn report() {
     let found = description();
     log::info!("machine: {}, {} core(s)", found.model, found.cpus.len());
+    log::info!("processor: {}", crate::arch::cpu::features());
     for range in found.ram.iter() {
         log::info!("memory: {range}");
     }

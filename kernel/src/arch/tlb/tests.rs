@@ -52,7 +52,6 @@ crate::ktest! {
     /// By address space.
     fn flushing_an_address_space() {
         remap(|asid, _| tlb::tlbi_asid(PageOperand::whole(asid)));
-        remap(|_, _| tlb::tlbi_all());
     }
 
     /// A page that becomes read-only is, after the flush.
