@@ -62,13 +62,12 @@ impl Report {
     pub(crate) fn title(&self, system: &System, size: usize) {
         let (bold, plain) = (self.style(Style::Bold), self.style(Style::Plain));
         println!("{bold}Memory moved by mremap, every page checked{plain}");
-        println!(
-            "{} in {} pages, on {} {}",
-            Size(size),
-            Grouped((size / PAGE) as u64),
-            system.name(),
-            system.release()
-        );
+        print!("{} in {} pages, on ", Size(size), Grouped((size / PAGE) as u64));
+        // Inarch's release is that of the Linux whose calls it has, and its own.
+        match system.release().split_once("-inarch-") {
+            Some((linux, own)) => println!("Inarch {own} (system calls of {} {linux})", system.name()),
+            None => println!("{} {}", system.name(), system.release()),
+        }
         println!();
     }
 
