@@ -181,6 +181,15 @@ impl PageRange {
         let (start, end) = (self.start.max(other.start), self.end.min(other.end));
         (start < end).then_some(PageRange { start, end })
     }
+
+    /// The part that lies in the `size` bytes from `base` (both of whole pages), which the range meets.
+    pub(crate) fn within(self, base: VirtAddr, size: u64) -> PageRange {
+        debug_assert!(base < self.end && self.start < base + size);
+        PageRange {
+            start: self.start.max(base),
+            end: self.end.min(base + size),
+        }
+    }
 }
 
 impl fmt::Debug for PageRange {

@@ -4,6 +4,8 @@
 //! through its own mapping, device registers through windows.
 
 mod device;
+#[cfg(feature = "ktest")]
+mod figures;
 mod frames;
 mod heap;
 mod linear;

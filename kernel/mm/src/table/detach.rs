@@ -2,9 +2,10 @@
 
 use super::PageTables;
 use super::level::Level;
-use super::page::Table;
+use super::page::{Table, Word};
+use crate::PageRange;
 use crate::machine::{Machine, Reach};
-use crate::{PageRange, VirtAddr};
+use core::ops::Range;
 
 /// What a detach met.
 #[derive(Clone, Copy, Default, Debug)]
@@ -32,39 +33,131 @@ impl Found {
     }
 }
 
-/// The part of `range` that lies in the entry around its page `at`, and whether that is the whole entry.
-pub(super) fn part(level: Level, range: PageRange, base: VirtAddr) -> (PageRange, bool) {
-    let start = base.max(range.start());
-    let end = (base + level.size()).min(range.end());
-    let part = PageRange::new(start, end).expect("a part of a range of pages");
-    (part, part.len() == level.size())
+/// Where an edit of a range begins: the lowest table under which the whole range lies and which keeps something when the
+/// range is taken out. Nothing above it is touched.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    pub(super) level: Level,
+    pub(super) table: Table,
 }
 
-/// The indices of the entries of `level` that `range` meets: the first and the last. The range lies in one table.
-pub(super) fn indices(level: Level, range: PageRange) -> (usize, usize) {
-    (level.index(range.start()), level.index(range.end() - 1))
+/// The entries of one table that a range meets.
+pub(super) struct Extent {
+    /// The first and the last of them.
+    pub(super) first: usize,
+    pub(super) last: usize,
+    /// Those that lie in the range as a whole: all but one at either end, or none.
+    pub(super) whole: Range<usize>,
+}
+
+impl Extent {
+    pub(super) fn new(level: Level, range: PageRange) -> Self {
+        let (first, last) = (level.index(range.start()), level.index(range.end() - 1));
+        let start = first + !range.start().is_aligned(level.size()) as usize;
+        let end = last + range.end().is_aligned(level.size()) as usize;
+        Self {
+            first,
+            last,
+            whole: start..end.max(start),
+        }
+    }
+
+    /// How many entries the range meets.
+    pub(super) const fn len(&self) -> usize {
+        self.last - self.first + 1
+    }
+
+    /// The entry at the lower end, if it reaches out of the range.
+    pub(super) fn head(&self) -> Range<usize> {
+        self.first..self.whole.start
+    }
+
+    /// The entry at the upper end, if it reaches out of the range and is not the one at the lower end too.
+    pub(super) fn tail(&self) -> Range<usize> {
+        self.whole.end..self.last + 1
+    }
 }
 
 impl<M: Machine> PageTables<M> {
     /// Detaches everything in `range`, which is not empty, and flushes it: the first two steps of a bracket. Blocks and
-    /// groups that reach out of the range are whole again outside of it, and detached inside.
-    pub(super) fn take_out(&mut self, range: PageRange) -> Found {
-        let found = self.detach(range);
+    /// groups that reach out of the range are whole again outside of it, and detached inside. `None` if there was nothing.
+    #[inline]
+    pub(super) fn take_out(&mut self, range: PageRange) -> Option<(Start, Found)> {
+        let (start, found) = self.detach(range)?;
         self.flush_found(range, found);
         if found.cut {
-            self.split_in(Level::Pgd, self.root, range, Some(range));
+            self.split_in(start.level, start.table, range, Some(range));
         }
-        found
+        Some((start, found))
     }
 
-    /// Detaches everything in `range`, and the rest of blocks and groups that it cuts.
-    pub(super) fn detach(&mut self, range: PageRange) -> Found {
+    /// Detaches everything in `range`, and the rest of blocks and groups that it cuts; `None` if there is nothing.
+    #[inline]
+    pub(super) fn detach(&mut self, range: PageRange) -> Option<(Start, Found)> {
         let mut found = Found::default();
-        self.detach_in(Level::Pgd, self.root, range, &mut found);
-        found
+        let (start, emptied) = self.start(range)?;
+        if emptied {
+            let index = start.level.index(range.start());
+            let entry = self.live(start.table).get(index);
+            self.live(start.table).set(index, entry.detached());
+            self.counters.written += 1;
+            (found.anything, found.tables) = (true, true);
+        } else {
+            self.detach_in(start.level, start.table, range, &mut found);
+        }
+        found.anything.then_some((start, found))
+    }
+
+    /// Where an edit of `range` begins, and whether what hangs there in the entry for the range is emptied as a whole;
+    /// `None` if nothing is in the range.
+    #[inline]
+    fn start(&mut self, range: PageRange) -> Option<(Start, bool)> {
+        let mut path = [self.root; Level::ALL.len()];
+        let Start { level, table } = self.descend(range, |level, table| path[level as usize] = table)?;
+        if level == Level::Pgd || !self.holds_only(level, table, range) {
+            return Some((Start { level, table }, false));
+        }
+        // The table is emptied, and with it those above that hold nothing but this one.
+        let keeps =
+            |level: &Level| *level == Level::Pgd || path[*level as usize].occupancy(&self.machine) > 1;
+        let keeper = Level::ALL[..level as usize].iter().rev().copied().find(keeps)?;
+        Some((
+            Start {
+                level: keeper,
+                table: path[keeper as usize],
+            },
+            true,
+        ))
+    }
+
+    /// The lowest table under which all of `range` lies; `None` if nothing is there.
+    pub(super) fn lowest(&mut self, range: PageRange) -> Option<Start> {
+        self.descend(range, |_, _| {})
+    }
+
+    /// Walks down to the lowest table of which the range takes more than one entry or a whole one, past each table on the way.
+    #[inline]
+    fn descend(&mut self, range: PageRange, mut pass: impl FnMut(Level, Table)) -> Option<Start> {
+        let differ = range.start().get() ^ (range.end() - 1).get();
+        let (mut level, mut table) = (Level::Pgd, self.root);
+        let within = |level: Level| differ >> level.shift() == 0 && range.len() < level.size();
+        while let Some(below) = level.below().filter(|_| within(level)) {
+            let entry = self.live(table).get(level.index(range.start()));
+            self.counters.read += 1;
+            if entry.is_absent() {
+                return None;
+            }
+            if !entry.is_table(level) {
+                break;
+            }
+            (level, table) = (below, Table::of(entry));
+            pass(level, table);
+        }
+        Some(Start { level, table })
     }
 
     /// Flushes what a detach of `range` met, if a TLB can hold any of it.
+    #[inline]
     pub(super) fn flush_found(&mut self, range: PageRange, found: Found) {
         let Some(reach) = found.reach() else { return };
         if found.flush_unit == 0 {
@@ -80,55 +173,56 @@ impl<M: Machine> PageTables<M> {
 
     /// Detaches what `table` holds of `range`.
     fn detach_in(&mut self, level: Level, table: Table, range: PageRange, found: &mut Found) {
-        let Some(below) = level.below() else {
-            return self.detach_pages(table, range, found);
-        };
-        let (first, last) = indices(level, range);
-        self.counters.read += (last - first + 1) as u64;
-        let mut base = range.start().align_down(level.size());
-        for index in first..=last {
-            let entry = self.live(table).get(index);
-            if !entry.is_absent() {
-                found.anything = true;
-                let (part, whole) = part(level, range, base);
-                if !entry.is_table(level) {
-                    if (index == first || index == last) && entry.is_contiguous(level) {
-                        self.detach_group_ends(level, table, (first, last), found);
-                    }
-                    self.detach_leaf(table, index, found);
-                    found.cut |= !whole;
-                } else if whole || self.holds_only(below, Table::of(entry), part) {
-                    // The hardware does not update table entries: there is no need for an atomic.
-                    self.live(table).set(index, entry.detached());
-                    self.counters.written += 1;
-                    found.tables = true;
-                } else {
-                    self.detach_in(below, Table::of(entry), part, found);
-                }
-            }
-            base = base + level.size();
+        let extent = Extent::new(level, range);
+        self.counters.read += extent.len() as u64;
+        self.detach_group_ends(level, table, (extent.first, extent.last), found);
+        for index in extent.head().chain(extent.tail()) {
+            self.detach_end(level, table, index, range, found);
         }
+        let mut written = 0;
+        for word in self.live(table).words(extent.whole) {
+            let entry = word.get();
+            if entry.is_absent() {
+                continue;
+            }
+            found.anything = true;
+            if entry.is_table(level) {
+                // The hardware does not update table entries: there is no need for an atomic.
+                word.set(entry.detached());
+                found.tables = true;
+                written += 1;
+            } else if entry.is_valid() {
+                word.detach();
+                found.leaves = true;
+                written += 1;
+            }
+        }
+        self.counters.written += written;
     }
 
-    /// Detaches the pages in `range`, which lies in one table.
-    fn detach_pages(&mut self, table: Table, range: PageRange, found: &mut Found) {
-        let (first, last) = indices(Level::Pte, range);
-        self.detach_group_ends(Level::Pte, table, (first, last), found);
-        let mut met = 0;
-        for index in first..=last {
-            if !self.live(table).get(index).is_absent() {
-                self.detach_leaf(table, index, found);
-                met += 1;
-            }
+    /// Detaches what the entry of `index`, which reaches out of `range`, holds of it.
+    fn detach_end(&mut self, level: Level, table: Table, index: usize, range: PageRange, found: &mut Found) {
+        let entry = self.live(table).get(index);
+        if entry.is_absent() {
+            return;
         }
-        found.anything |= met > 0;
-        self.counters.read += (last - first + 1) as u64;
+        let Some(below) = level.below().filter(|_| entry.is_table(level)) else {
+            (found.anything, found.cut) = (true, true);
+            return self.detach_leaf(table, index, found);
+        };
+        let part = range.within(level.base(range, index), level.size());
+        if self.holds_only(below, Table::of(entry), part) {
+            self.live(table).set(index, entry.detached());
+            self.counters.written += 1;
+            (found.anything, found.tables) = (true, true);
+        } else {
+            self.detach_in(below, Table::of(entry), part, found);
+        }
     }
 
     pub(super) fn detach_leaf(&mut self, table: Table, index: usize, found: &mut Found) {
-        let entry = self.live(table).get(index);
-        if entry.is_valid() {
-            self.live(table).detach(index);
+        if self.live(table).get(index).is_valid() {
+            self.live(table).word(index).detach();
             self.counters.written += 1;
             found.leaves = true;
         }
@@ -138,32 +232,29 @@ impl<M: Machine> PageTables<M> {
     /// with a neighbour mostly say so by their occupancy, without a look at an entry.
     fn holds_only(&mut self, level: Level, table: Table, range: PageRange) -> bool {
         let occupancy = table.occupancy(&self.machine);
-        let (first, last) = indices(level, range);
-        if occupancy > last - first + 1 {
+        let extent = Extent::new(level, range);
+        if occupancy > extent.len() {
             return false;
         }
         // The ends first: they alone can be shared, and decide without a look at what lies between.
-        let ends_belong = self.end_belongs(level, table, range, range.start())
-            && (first == last || self.end_belongs(level, table, range, range.end() - 1));
-        if !ends_belong {
+        let mut ends = extent.head().chain(extent.tail());
+        if !ends.all(|index| self.end_belongs(level, table, range, index)) {
             return false;
         }
-        let entries = self.live(table);
-        let count = (first..=last)
-            .filter(|index| !entries.get(*index).is_absent())
-            .count();
-        self.counters.read += (last - first + 1) as u64;
-        count == occupancy
+        self.counters.read += extent.len() as u64;
+        let present = |word: &Word<'_>| !word.get().is_absent();
+        self.live(table)
+            .words(extent.first..extent.last + 1)
+            .filter(present)
+            .count()
+            == occupancy
     }
 
-    /// Whether what lies below the entry around `address`, at one end of `range`, lies in the range.
-    fn end_belongs(&mut self, level: Level, table: Table, range: PageRange, address: VirtAddr) -> bool {
-        let Some(below) = level.below() else { return true };
-        let (part, whole) = part(level, range, address.align_down(level.size()));
-        let entry = self.live(table).get(level.index(address));
-        if whole || entry.is_absent() {
-            return true;
-        }
-        entry.is_table(level) && self.holds_only(below, Table::of(entry), part)
+    /// Whether what lies below the entry of `index`, which reaches out of `range`, lies in the range.
+    fn end_belongs(&mut self, level: Level, table: Table, range: PageRange, index: usize) -> bool {
+        let entry = self.live(table).get(index);
+        let part = range.within(level.base(range, index), level.size());
+        let below = level.below().filter(|_| entry.is_table(level));
+        entry.is_absent() || below.is_some_and(|below| self.holds_only(below, Table::of(entry), part))
     }
 }

@@ -1,6 +1,6 @@
 //! The four levels of translation: 4 KiB granule, 48-bit addresses, 512 entries a table (Arm ARM, D8.2).
 
-use crate::{PAGE_SHIFT, VirtAddr};
+use crate::{PAGE_SHIFT, PageRange, VirtAddr};
 
 /// log2 of [`ENTRIES`].
 const INDEX_BITS: u32 = 9;
@@ -42,7 +42,19 @@ impl Level {
         (address.get() >> self.shift()) as usize & (ENTRIES - 1)
     }
 
+    /// The address where the entry of `index` begins, one of those that `range` meets in one table.
+    pub(super) fn base(self, range: PageRange, index: usize) -> VirtAddr {
+        let table = range.start().align_down(1 << self.table_shift());
+        table + ((index as u64) << self.shift())
+    }
+
+    /// log2 of the bytes that a whole table covers.
+    pub(super) const fn table_shift(self) -> u32 {
+        self.shift() + INDEX_BITS
+    }
+
     /// The level below; `None` for pages.
+    #[inline]
     pub const fn below(self) -> Option<Level> {
         match self {
             Level::Pgd => Some(Level::Pud),

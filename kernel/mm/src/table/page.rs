@@ -84,6 +84,12 @@ impl Table {
         (self.word(machine).load(Ordering::Relaxed) & Self::OCCUPANCY) as usize
     }
 
+    /// How many entries are not absent, and whether one may have the Contiguous bit.
+    pub(super) fn state<M: Machine>(self, machine: &M) -> (usize, bool) {
+        let word = self.word(machine).load(Ordering::Relaxed);
+        ((word & Self::OCCUPANCY) as usize, word & Self::CONTIGUOUS != 0)
+    }
+
     /// Counts entries that came.
     pub(super) fn gain<M: Machine>(self, machine: &M, entries: usize) {
         let word = self.word(machine);
@@ -94,10 +100,12 @@ impl Table {
 
     /// Counts entries that came from another table of the level, and takes over what is known of those there.
     pub(super) fn gain_from<M: Machine>(self, machine: &M, from: Table, entries: usize) {
-        self.gain(machine, entries);
-        if from.may_be_contiguous(machine) {
-            self.note_contiguous(machine);
-        }
+        let word = self.word(machine);
+        let flag = from.word(machine).load(Ordering::Relaxed) & Self::CONTIGUOUS;
+        word.store(
+            (word.load(Ordering::Relaxed) + entries as u32) | flag,
+            Ordering::Relaxed,
+        );
     }
 
     /// Counts entries that went, and answers how many are left.
@@ -127,42 +135,66 @@ impl Table {
     const CONTIGUOUS: u32 = 1 << 31;
 }
 
-/// The entries of a table that a walker may reach. The order of stores for walkers comes from barriers, so every access
-/// here is relaxed.
+/// The entries of a table that a walker may reach.
 #[derive(Clone, Copy)]
 pub(super) struct Live<'m>(&'m [AtomicU64; ENTRIES]);
 
-impl Live<'_> {
+impl<'m> Live<'m> {
+    /// One entry.
+    pub(super) fn word(self, index: usize) -> Word<'m> {
+        Word(&self.0[index])
+    }
+
+    /// The entries of `range`.
+    pub(super) fn words(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = Word<'m>> {
+        self.0[range].iter().map(Word)
+    }
+
     /// Reads an entry.
     pub(super) fn get(self, index: usize) -> Descriptor {
-        Descriptor::from_raw(self.0[index].load(Ordering::Relaxed))
+        self.word(index).get()
+    }
+
+    /// Writes an entry that the hardware does not update; see [`Word::set`].
+    pub(super) fn set(self, index: usize, entry: Descriptor) {
+        self.word(index).set(entry);
+    }
+}
+
+/// One entry of a table that a walker may reach. The order of stores for walkers comes from barriers, so every access here
+/// is relaxed.
+#[derive(Clone, Copy)]
+pub(super) struct Word<'m>(&'m AtomicU64);
+
+impl Word<'_> {
+    /// Reads the entry.
+    pub(super) fn get(self) -> Descriptor {
+        Descriptor::from_raw(self.0.load(Ordering::Relaxed))
     }
 
     /// Writes an entry that the hardware does not update: one that is absent, detached, or a table.
-    pub(super) fn set(self, index: usize, entry: Descriptor) {
-        self.0[index].store(entry.raw(), Ordering::Relaxed);
+    pub(super) fn set(self, entry: Descriptor) {
+        self.0.store(entry.raw(), Ordering::Relaxed);
     }
 
-    /// Clears the valid bit of a leaf that the hardware may be updating, and answers with what the entry was.
-    pub(super) fn detach(self, index: usize) -> Descriptor {
+    /// Clears the valid bit of a leaf that the hardware may be updating.
+    pub(super) fn detach(self) {
         let mask = Descriptor::from_raw(u64::MAX).detached().raw();
-        Descriptor::from_raw(self.0[index].fetch_and(mask, Ordering::Relaxed))
+        self.0.fetch_and(mask, Ordering::Relaxed);
     }
 
     /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.
-    pub(super) fn update(
-        self,
-        index: usize,
-        edit: impl Fn(Descriptor) -> Descriptor,
-    ) -> (Descriptor, Descriptor) {
-        let word = &self.0[index];
-        let mut old = word.load(Ordering::Relaxed);
+    pub(super) fn update(self, edit: impl Fn(Descriptor) -> Descriptor) -> (Descriptor, Descriptor) {
+        let mut old = self.0.load(Ordering::Relaxed);
         loop {
             let new = edit(Descriptor::from_raw(old));
             if new.raw() == old {
                 return (new, new);
             }
-            match word.compare_exchange_weak(old, new.raw(), Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(old, new.raw(), Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return (Descriptor::from_raw(old), new),
                 Err(now) => old = now,
             }

@@ -2,7 +2,7 @@
 
 use super::PageTables;
 use super::descriptor::{Attributes, Descriptor, Leaf};
-use super::detach::{indices, part};
+use super::detach::{Extent, Start};
 use super::level::Level;
 use super::page::Table;
 use crate::machine::{Machine, Reach};
@@ -21,7 +21,10 @@ impl<M: Machine> PageTables<M> {
         if range.is_empty() {
             return;
         }
-        if self.protect_in(Level::Pgd, self.root, range, &edit) {
+        let Some(Start { level, table }) = self.lowest(range) else {
+            return;
+        };
+        if self.protect_in(level, table, range, &edit) {
             self.flush(range, Reach::Leaf);
         }
     }
@@ -34,28 +37,27 @@ impl<M: Machine> PageTables<M> {
         range: PageRange,
         edit: &impl Fn(VirtAddr, Level, Leaf) -> Attributes,
     ) -> bool {
-        let (first, last) = indices(level, range);
+        let extent = Extent::new(level, range);
+        self.counters.read += extent.len() as u64;
         let mut base = range.start().align_down(level.size());
         let (mut outdated, mut written) = (false, 0);
-        for index in first..=last {
-            let entry = self.live(table).get(index);
+        for index in extent.first..=extent.last {
+            let word = table.live(&self.machine).word(index);
+            let entry = word.get();
             match level.below() {
                 Some(below) if entry.is_table(level) => {
-                    let (part, _) = part(level, range, base);
+                    let part = range.within(base, level.size());
                     outdated |= self.protect_in(below, Table::of(entry), part, edit);
                 }
                 _ if entry.is_absent() || entry == Descriptor::GUARD => {}
                 _ => {
-                    let (old, new) = self
-                        .live(table)
-                        .update(index, |old| edited(level, base, old, edit));
+                    let (old, new) = word.update(|old| edited(level, base, old, edit));
                     outdated |= new.outdates(old, level);
                     written += (new != old) as u64;
                 }
             }
             base = base + level.size();
         }
-        self.counters.read += (last - first + 1) as u64;
         self.counters.written += written;
         outdated
     }

@@ -174,9 +174,9 @@ impl<M: Machine> Slot<'_, M> {
             tables.break_group(address);
         }
         let index = level.index(address);
-        let entries = table.live(&tables.machine);
+        let word = table.live(&tables.machine).word(index);
         // An edit that would need break-before-make detaches first and is made good afterwards.
-        let (old, now) = entries.update(index, |old| {
+        let (old, now) = word.update(|old| {
             let new = edit(old);
             if new.may_replace(old, level) {
                 new

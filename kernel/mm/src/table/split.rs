@@ -2,12 +2,13 @@
 
 use super::PageTables;
 use super::descriptor::{Descriptor, Leaf};
-use super::detach::{indices, part};
+use super::detach::Extent;
 use super::level::{ENTRIES, Level};
 use super::page::Table;
 use super::pool::OutOfMemory;
 use crate::machine::Machine;
 use crate::{PageRange, VirtAddr};
+use core::ops::Range;
 
 impl<M: Machine> PageTables<M> {
     /// Makes sure of the tables that it takes to cut the blocks at both ends of `range`, so that an edit of the range in the
@@ -42,9 +43,11 @@ impl<M: Machine> PageTables<M> {
 
     /// Splits what the ends of `range` cut, by an edit that takes nothing out.
     pub(super) fn cut(&mut self, range: PageRange) {
-        let found = self.detach(range);
+        let Some((start, found)) = self.detach(range) else {
+            return;
+        };
         self.flush_found(range, found);
-        self.split_in(Level::Pgd, self.root, range, None);
+        self.split_in(start.level, start.table, range, None);
         self.publish();
     }
 
@@ -81,23 +84,19 @@ impl<M: Machine> PageTables<M> {
         range: PageRange,
         detached: Option<PageRange>,
     ) {
-        let (first, last) = indices(level, range);
-        self.unfold_ends(level, table, (first, last));
-        let ends = if first == last {
-            &[range.start()][..]
-        } else {
-            &[range.start(), range.end() - 1]
-        };
-        for end in ends {
-            let (index, base) = (level.index(*end), end.align_down(level.size()));
+        let extent = Extent::new(level, range);
+        self.unfold_ends(level, table, (extent.first, extent.last));
+        if detached.is_none() {
+            self.attach_leaves(level, table, extent.whole.clone());
+        }
+        let Some(below) = level.below() else { return };
+        for index in extent.head().chain(extent.tail()) {
             let entry = self.live(table).get(index);
-            let (part, whole) = part(level, range, base);
-            let Some(below) = level.below().filter(|_| !whole && !entry.is_absent()) else {
-                if detached.is_none() && !entry.is_table(level) {
-                    self.live(table).set(index, entry.attached());
-                }
+            if entry.is_absent() {
                 continue;
-            };
+            }
+            let base = level.base(range, index);
+            let part = range.within(base, level.size());
             if entry.is_table(level) {
                 self.split_in(below, Table::of(entry), part, detached);
                 continue;
@@ -106,6 +105,17 @@ impl<M: Machine> PageTables<M> {
             self.order_stores();
             self.live(table).set(index, child.entry());
             self.counters.written += 1;
+        }
+    }
+
+    /// Makes pages and blocks valid again; tables are left as they are.
+    fn attach_leaves(&mut self, level: Level, table: Table, run: Range<usize>) {
+        for word in self
+            .live(table)
+            .words(run)
+            .filter(|word| !word.get().is_table(level))
+        {
+            word.set(word.get().attached());
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::PageTables;
 use super::descriptor::{Descriptor, Entry, Leaf};
-use super::detach::{indices, part};
-use super::level::{ENTRIES, Level};
+use super::detach::Extent;
+use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
 use crate::{PageRange, VirtAddr};
@@ -18,11 +18,10 @@ impl<M: Machine> PageTables<M> {
         if range.is_empty() {
             return;
         }
-        let found = self.take_out(range);
-        if !found.anything {
+        let Some((start, found)) = self.take_out(range) else {
             return;
-        }
-        self.drain_in(Level::Pgd, self.root, range, false, &mut sink);
+        };
+        self.drain_in(start.level, start.table, range, false, &mut sink);
         if found.cut {
             self.publish();
         }
@@ -38,44 +37,52 @@ impl<M: Machine> PageTables<M> {
         free: bool,
         sink: &mut impl FnMut(VirtAddr, Level, Leaf),
     ) -> usize {
-        let (first, last) = indices(level, range);
+        let extent = Extent::new(level, range);
+        self.counters.read += extent.len() as u64;
         let mut base = range.start().align_down(level.size());
         let (mut gone, occupancy) = (0, table.occupancy(&self.machine));
-        for index in first..=last {
+        for index in extent.first..=extent.last {
             if gone == occupancy {
                 break;
             }
-            let entry = self.live(table).get(index);
-            let leaves = match (entry.decode(level), level.below()) {
-                (Entry::Absent, _) => false,
-                (Entry::Table(_), Some(below)) => {
-                    let (part, _) = part(level, range, base);
-                    let child = Table::of(entry);
-                    let free = free || !entry.is_valid();
-                    let empty = self.drain_in(below, child, part, free, sink) == 0;
-                    if empty {
-                        self.give_table(child);
-                    }
-                    debug_assert_eq!(
-                        empty, free,
-                        "the tables that an edit empties are those that it detached"
-                    );
-                    empty
-                }
-                (Entry::Leaf(leaf), _) => {
-                    sink(base, level, leaf);
-                    true
-                }
-                _ => true,
-            };
-            if leaves {
-                self.live(table).set(index, Descriptor::ABSENT);
+            let word = table.live(&self.machine).word(index);
+            let entry = word.get();
+            if !entry.is_absent() && self.drain_entry(level, entry, base, range, free, sink) {
+                table.live(&self.machine).set(index, Descriptor::ABSENT);
                 gone += 1;
             }
             base = base + level.size();
         }
-        self.counters.read += (last - first + 1).min(ENTRIES) as u64;
         self.counters.written += gone as u64;
         table.lose(&self.machine, gone)
+    }
+
+    /// Empties what an entry, the one at `base`, holds of `range`; answers whether nothing is left of it.
+    fn drain_entry(
+        &mut self,
+        level: Level,
+        entry: Descriptor,
+        base: VirtAddr,
+        range: PageRange,
+        free: bool,
+        sink: &mut impl FnMut(VirtAddr, Level, Leaf),
+    ) -> bool {
+        let Some(below) = level.below().filter(|_| entry.is_table(level)) else {
+            if let Entry::Leaf(leaf) = entry.decode(level) {
+                sink(base, level, leaf);
+            }
+            return true;
+        };
+        let free = free || !entry.is_valid();
+        let child = Table::of(entry);
+        let empty = self.drain_in(below, child, range.within(base, level.size()), free, sink) == 0;
+        debug_assert_eq!(
+            empty, free,
+            "the tables that an edit empties are those that it detached"
+        );
+        if empty {
+            self.give_table(child);
+        }
+        empty
     }
 }

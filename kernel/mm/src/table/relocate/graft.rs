@@ -3,17 +3,18 @@
 use super::{Place, Relocation};
 use crate::VirtAddr;
 use crate::machine::Machine;
-use crate::table::descriptor::{Attributes, Descriptor};
+use crate::table::descriptor::Descriptor;
 use crate::table::level::Level;
-use crate::table::page::Table;
+use crate::table::page::{Table, Word};
 use core::ops::Range;
 
 impl<M: Machine> Relocation<'_, M> {
-    /// Moves a run of entries that lie in the source as a whole, all of them detached; answers how many there were.
-    pub(super) fn graft_run(&mut self, place: &Place, run: Range<usize>) -> usize {
+    /// Moves a run of entries that lie in the source as a whole, all of them detached, by themselves or, if `free`, with a
+    /// table above; answers how many there were.
+    pub(super) fn graft_run(&mut self, place: &Place, run: Range<usize>, free: bool) -> usize {
         let (mut end, mut moved) = (run.end, 0);
         let from = place.table;
-        if from.may_be_contiguous(&self.tables.machine) && !self.keeps_groups(place.level) {
+        if !self.keeps_groups(place.level) && from.may_be_contiguous(&self.tables.machine) {
             self.tables.unfold_all(place.level, from, run.clone());
         }
         while end > run.start {
@@ -26,52 +27,25 @@ impl<M: Machine> Relocation<'_, M> {
             let (to, _) = self.target_table(place.level, top);
             let last = place.level.index(top);
             let count = (end - run.start).min(last + 1);
-            moved += self.graft_into(from, end - count, to, last + 1 - count, count, place.level);
+            let source = from.live(&self.tables.machine).words(end - count..end);
+            let target = to.live(&self.tables.machine).words(last + 1 - count..last + 1);
+            let grafted = if free {
+                graft_words::<true>(source, target)
+            } else {
+                graft_words::<false>(source, target)
+            };
+            to.gain_from(&self.tables.machine, from, grafted);
+            moved += grafted;
             end -= count;
         }
+        self.tables.counters.written += moved as u64;
+        self.tables.counters.moved(place.level, moved);
         moved
     }
 
     /// Whether a contiguous group of `level` is one at the target too.
     pub(super) fn keeps_groups(&self, level: Level) -> bool {
         self.destination(VirtAddr::new(0)).is_aligned(level.group_size())
-    }
-
-    /// Moves `count` entries from index `at` of `from` to index `there` of `to`.
-    fn graft_into(
-        &mut self,
-        from: Table,
-        at: usize,
-        to: Table,
-        there: usize,
-        count: usize,
-        level: Level,
-    ) -> usize {
-        let machine = &self.tables.machine;
-        let (source, target) = (from.live(machine), to.live(machine));
-        let (mut moved, mut seen) = (0, 0);
-        for step in 0..count {
-            let entry = source.get(at + step);
-            if entry.is_absent() {
-                continue;
-            }
-            assert!(
-                target.get(there + step).is_absent(),
-                "the target of a relocation is in use"
-            );
-            // What hangs below has been visible to walkers before, so the entry is valid at once.
-            target.set(there + step, entry.attached());
-            source.set(at + step, Descriptor::ABSENT);
-            seen |= entry.raw();
-            moved += 1;
-        }
-        to.gain(machine, moved);
-        if Descriptor::from_raw(seen & Attributes::CONTIGUOUS.bits()).is_contiguous(level) {
-            to.note_contiguous(machine);
-        }
-        self.tables.counters.written += moved as u64;
-        self.tables.counters.moved(level, moved);
-        moved
     }
 
     /// Moves the table in an entry that reaches out of the source, though nothing that lies there hangs in it; false if
@@ -131,6 +105,28 @@ impl<M: Machine> Relocation<'_, M> {
         self.tables.live(table).set(index, entry);
         table.gain(&self.tables.machine, 1);
         self.tables.counters.written += 1;
-        self.pending |= live;
+        if live {
+            self.pend(table, index);
+        }
     }
+}
+
+/// Moves entries to where nothing is, and answers how many there were. What hangs in them has been visible to walkers
+/// before, so they are valid at once; `FREE` ones are still, and others were detached one by one.
+pub(super) fn graft_words<'m, const FREE: bool>(
+    source: impl Iterator<Item = Word<'m>>,
+    target: impl Iterator<Item = Word<'m>>,
+) -> usize {
+    let mut moved = 0;
+    for (source, target) in source.zip(target) {
+        let entry = source.get();
+        if entry.is_absent() {
+            continue;
+        }
+        assert!(target.get().is_absent(), "the target of a relocation is in use");
+        target.set(if FREE { entry } else { entry.attached() });
+        source.set(Descriptor::ABSENT);
+        moved += 1;
+    }
+    moved
 }

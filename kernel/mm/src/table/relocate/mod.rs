@@ -13,13 +13,14 @@
 //! until then its entry is a detached one, *pending*. `DSB ISHST` stands between the contents and the valid bit. What
 //! is grafted as it was has been visible to walkers long since and is published at once.
 
+mod few;
 mod graft;
 mod reserve;
 mod shift;
 
 use super::PageTables;
 use super::descriptor::Descriptor;
-use super::detach::{indices, part};
+use super::detach::{Extent, Start};
 use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
@@ -38,8 +39,7 @@ struct Relocation<'t, M: Machine> {
     recent: Option<(u64, Table, bool)>,
     /// A shifted leaf table whose first entries are still those of before.
     stale: Option<Stale>,
-    /// Whether an entry in a live table waits to become valid.
-    pending: bool,
+    pending: Pending,
 }
 
 /// The highest level at which source and target are at the same place in their entries.
@@ -69,32 +69,33 @@ impl<M: Machine> PageTables<M> {
         if source.is_empty() {
             return;
         }
-        let found = self.take_out(source);
-        if !found.anything {
+        if self.relocate_few(source, target).is_some() {
             return;
         }
+        let Some((start, _)) = self.take_out(source) else {
+            return;
+        };
         let agree = agreement(source, target.start());
-        Relocation {
+        let mut relocation = Relocation {
             tables: self,
             source,
             target,
             agree,
             recent: None,
             stale: None,
-            pending: false,
-        }
-        .run();
+            pending: Pending::None,
+        };
+        relocation.run(start);
     }
 }
 
 impl<M: Machine> Relocation<'_, M> {
-    fn run(mut self) {
-        let root = self.tables.root;
-        self.move_in(Level::Pgd, root, self.source, false);
+    fn run(&mut self, start: Start) {
+        self.move_in(start.level, start.table, self.source, false);
         self.settle();
-        if self.pending {
+        if self.pending != Pending::None {
             self.tables.order_stores();
-            self.publish_in(Level::Pgd, root, self.target);
+            self.publish_pending();
         }
         self.tables.publish();
     }
@@ -108,27 +109,17 @@ impl<M: Machine> Relocation<'_, M> {
     /// Moves what `table` holds of `range`. `free` says that this table or one above was detached: nobody reaches it, and
     /// what it held when the relocation began lies in the source.
     fn move_in(&mut self, level: Level, table: Table, range: PageRange, free: bool) {
-        let (first, last) = indices(level, range);
-        let base = range.start().align_down(level.size());
-        let place = Place {
-            level,
-            table,
-            first,
-            base,
-            range,
-        };
-        let mut moved = 0;
-        if level >= self.agree {
+        let extent = Extent::new(level, range);
+        self.tables.counters.read += extent.len() as u64;
+        let place = Place { level, table, range };
+        let moved = if level >= self.agree {
             // Entries that lie in the range as a whole move as they are; there is at most one at either end that does not.
-            let whole_first = first + !range.start().is_aligned(level.size()) as usize;
-            let whole_end = (last + range.end().is_aligned(level.size()) as usize).max(whole_first);
-            moved += self.move_entries(&place, whole_end..last + 1, free);
-            moved += self.graft_run(&place, whole_first..whole_end);
-            moved += self.move_entries(&place, first..whole_first, free);
+            self.move_entries(&place, extent.tail(), free)
+                + self.graft_run(&place, extent.whole.clone(), free)
+                + self.move_entries(&place, extent.head(), free)
         } else {
-            moved += self.move_entries(&place, first..last + 1, free);
-        }
-        self.tables.counters.read += (last - first + 1) as u64;
+            self.move_entries(&place, extent.first..extent.last + 1, free)
+        };
         self.tables.counters.written += moved as u64;
         table.lose(&self.tables.machine, moved);
     }
@@ -150,7 +141,6 @@ impl<M: Machine> Relocation<'_, M> {
     /// `free` says that it was detached. Answers whether nothing is left of it here.
     fn move_entry(&mut self, place: &Place, index: usize, entry: Descriptor, free: bool) -> bool {
         let (level, base) = (place.level, place.base_of(index));
-        let (part, _) = part(level, place.range, base);
         // The target may lie in the same entry as an end of the source: then that entry comes to hold both.
         let alone = free && (self.target.end() <= base || base + level.size() <= self.target.start());
         let Some(below) = level.below() else {
@@ -164,6 +154,7 @@ impl<M: Machine> Relocation<'_, M> {
             return true;
         }
         let child = Table::of(entry);
+        let part = place.range.within(base, level.size());
         if alone && below == Level::Pte && self.agree == Level::Pte {
             self.shift_table(child, part);
             return true;
@@ -178,29 +169,59 @@ impl<M: Machine> Relocation<'_, M> {
             self.tables.give_table(child);
         }
         // What is left of a detached table is the target's.
-        self.pending |= free && !empty;
+        if free && !empty {
+            self.pend(place.table, index);
+        }
         empty
+    }
+
+    /// Notes that an entry of a table that may be live was made or left without its valid bit.
+    fn pend(&mut self, table: Table, index: usize) {
+        self.pending = match self.pending {
+            Pending::None => Pending::One(table, index),
+            one if one == Pending::One(table, index) => one,
+            _ => Pending::Many,
+        };
+    }
+
+    /// Makes the pending entries valid.
+    fn publish_pending(&mut self) {
+        match self.pending {
+            Pending::None => {}
+            Pending::One(table, index) => {
+                let entry = self.tables.live(table).get(index);
+                self.tables.live(table).set(index, entry.attached());
+                self.tables.counters.written += 1;
+            }
+            Pending::Many => self.publish_in(Level::Pgd, self.tables.root, self.target),
+        }
     }
 
     /// Makes the pending entries in `range`, the target, valid: all are in live tables.
     fn publish_in(&mut self, level: Level, table: Table, range: PageRange) {
         let Some(below) = level.below() else { return };
-        let (first, last) = indices(level, range);
-        let mut base = range.start().align_down(level.size());
-        for index in first..=last {
+        let extent = Extent::new(level, range);
+        self.tables.counters.read += extent.len() as u64;
+        let mut written = 0;
+        for word in table
+            .live(&self.tables.machine)
+            .words(extent.first..extent.last + 1)
+        {
+            let entry = word.get();
+            if entry.is_table(level) && !entry.is_valid() {
+                word.set(entry.attached());
+                written += 1;
+            }
+        }
+        self.tables.counters.written += written;
+        // What hangs in an entry of the target alone was published with it, if it was not grafted.
+        for index in extent.head().chain(extent.tail()) {
             let entry = self.tables.live(table).get(index);
             if entry.is_table(level) {
-                let (part, whole) = part(level, range, base);
-                if !entry.is_valid() {
-                    self.tables.live(table).set(index, entry.attached());
-                    self.tables.counters.written += 1;
-                } else if !whole {
-                    self.publish_in(below, Table::of(entry), part);
-                }
+                let part = range.within(level.base(range, index), level.size());
+                self.publish_in(below, Table::of(entry), part);
             }
-            base = base + level.size();
         }
-        self.tables.counters.read += (last - first + 1) as u64;
     }
 }
 
@@ -208,15 +229,21 @@ impl<M: Machine> Relocation<'_, M> {
 struct Place {
     level: Level,
     table: Table,
-    /// The first entry that the range meets, and the address where it begins.
-    first: usize,
-    base: VirtAddr,
     range: PageRange,
 }
 
 impl Place {
     /// The address where the entry of `index` begins.
     fn base_of(&self, index: usize) -> VirtAddr {
-        self.base + (index - self.first) as u64 * self.level.size()
+        self.level.base(self.range, index)
     }
+}
+
+/// The entries of tables that wait for their valid bit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    None,
+    One(Table, usize),
+    /// All of them lie in the target.
+    Many,
 }

@@ -3,9 +3,9 @@
 use super::agreement;
 use crate::machine::Machine;
 use crate::table::PageTables;
-use crate::table::detach::{indices, part};
+use crate::table::detach::Extent;
 use crate::table::level::{ENTRIES, Level};
-use crate::table::page::Table;
+use crate::table::page::{Live, Table, Word};
 use crate::table::pool::OutOfMemory;
 use crate::{PageRange, VirtAddr};
 
@@ -59,40 +59,50 @@ impl<M: Machine> PageTables<M> {
 
     /// Counts what `table` holds of `range`, down to the level above that of agreement.
     fn count_in(&mut self, level: Level, table: Table, range: PageRange, agree: Level, census: &mut Census) {
-        let (first, last) = indices(level, range);
-        let mut base = range.start().align_down(level.size());
-        self.counters.read += (last - first + 1) as u64;
-        for index in first..=last {
+        let extent = Extent::new(level, range);
+        self.counters.read += extent.len() as u64;
+        if level == Level::Pmd {
+            return census.count_leaf_tables(self.live(table), &extent);
+        }
+        for index in extent.first..=extent.last {
             let entry = self.live(table).get(index);
-            let (part, whole) = part(level, range, base);
-            base = base + level.size();
             if entry.is_absent() {
                 census.running = false;
                 continue;
             }
-            match level {
-                Level::Pgd => census.roots += 1,
-                Level::Pud => census.gibs += 1,
-                Level::Pmd | Level::Pte => {
-                    // A run of tables that are shifted needs one more than it has; whatever cannot be shifted, one each.
-                    let shifted = whole && entry.is_table(level);
-                    census.leaf_tables += !census.running as usize + !shifted as usize;
-                    census.running = true;
-                    continue;
-                }
-            }
+            *(if level == Level::Pgd {
+                &mut census.roots
+            } else {
+                &mut census.gibs
+            }) += 1;
             match level.below() {
-                Some(below) if entry.is_table(level) && below < agree => {
-                    self.count_in(below, Table::of(entry), part, agree, census);
+                Some(below) if entry.is_table(level) => {
+                    if below < agree {
+                        let part = range.within(level.base(range, index), level.size());
+                        self.count_in(below, Table::of(entry), part, agree, census);
+                    }
                 }
-                _ if !entry.is_table(level) && agree > level => {
+                _ => {
                     // A 1 GiB block in pieces, of which each may have to be a leaf table.
                     census.blocks += 1;
                     census.leaf_tables += 1 + ENTRIES;
                     census.running = true;
                 }
-                _ => {}
             }
+        }
+    }
+}
+
+impl Census {
+    /// Counts the entries of a PMD table. A run of tables that are shifted needs one more than it has; whatever cannot be
+    /// shifted, one each.
+    fn count_leaf_tables(&mut self, entries: Live<'_>, extent: &Extent) {
+        self.leaf_tables += extent.head().len() + extent.tail().len();
+        for entry in entries.words(extent.first..extent.last + 1).map(Word::get) {
+            let present = !entry.is_absent();
+            self.leaf_tables +=
+                (present && !self.running) as usize + (present && !entry.is_table(Level::Pmd)) as usize;
+            self.running = present;
         }
     }
 }
