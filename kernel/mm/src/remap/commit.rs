@@ -4,6 +4,7 @@ use super::plan::{self, Last, MAPPINGS_PER_PLAN, Move, Plan, Slices, Source};
 use super::request::Request;
 use crate::machine::Machine;
 use crate::space::AddressSpace;
+use crate::vma::merge::Sides;
 use crate::vma::{Backing, Origin, Vma, VmaFlags, merge};
 use crate::{Errno, PageRange, VirtAddr};
 
@@ -91,7 +92,7 @@ impl<M: Machine> AddressSpace<M> {
     /// the source.
     fn move_mapping(&mut self, vma: &Vma, step: &Move) {
         let Move { source, target, .. } = *step;
-        let copy = vma.with_range(source).moved_to(target);
+        let copy = copy_at(vma, source, target);
         self.objects.mapped(&copy, target.pages());
         if !source.is_empty() {
             self.move_pages(source, target.start());
@@ -100,14 +101,18 @@ impl<M: Machine> AddressSpace<M> {
             Source::Gone => {
                 let Self { tree, objects, .. } = self;
                 tree.unmap(source, |part| objects.unmapped(&part, part.range.pages()));
-                self.tree.map(copy, Origin::Usual);
+                self.add_copy(vma, &copy);
             }
             Source::Kept => {
                 if vma.flags.contains(VmaFlags::LOCKED) && !source.is_empty() {
                     self.tree.split(source.start());
                     self.tree.split(source.end());
                 }
-                self.add_beside_source(&copy, source);
+                if vma.userfault.is_some() {
+                    self.add_copy(vma, &copy);
+                } else {
+                    self.add_beside_source(&copy, source);
+                }
                 if !source.is_empty() {
                     self.empty_source(source);
                 }
@@ -115,6 +120,15 @@ impl<M: Machine> AddressSpace<M> {
         }
         if let Some(grown) = PageRange::new(target.start() + source.len(), target.end()) {
             self.populate_if_locked(&copy, grown);
+        }
+    }
+
+    /// Adds the copy of a mapping that is gone. One that lost its userfaultfd on the way merges with nobody.
+    fn add_copy(&mut self, vma: &Vma, copy: &Vma) {
+        if vma.userfault.is_some() {
+            self.tree.map_with(*copy, Sides::default());
+        } else {
+            self.tree.map(*copy, Origin::Usual);
         }
     }
 
@@ -139,5 +153,15 @@ impl<M: Machine> AddressSpace<M> {
                 vma.anon = None;
             }
         });
+    }
+}
+
+/// What a mapping is at another place. A userfaultfd that did not ask to follow (`UFFD_FEATURE_EVENT_REMAP`) stays behind.
+fn copy_at(vma: &Vma, source: PageRange, target: PageRange) -> Vma {
+    let copy = vma.with_range(source).moved_to(target);
+    Vma {
+        userfault: None,
+        flags: copy.flags - VmaFlags::UFFD_MASK,
+        ..copy
     }
 }

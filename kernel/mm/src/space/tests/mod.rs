@@ -13,6 +13,7 @@ mod model;
 mod mremap;
 mod mremap_errors;
 mod protect;
+mod refusals;
 
 use super::{AddressSpace, Backing, Layout, Limits, MapRequest};
 use crate::fake::FakeMachine;
