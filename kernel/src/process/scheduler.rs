@@ -185,12 +185,19 @@ pub(crate) fn busy_since(time: u64) -> u64 {
     clock().since_boot().saturating_sub(time).saturating_sub(idle)
 }
 
-/// Makes ready whoever has slept long enough.
+/// Makes ready whoever has slept long enough, the earliest deadline first.
 fn wake_sleepers() {
     let now = timer::now();
     let mut queues = QUEUES.lock();
     let queues = &mut *queues;
-    while let Some(index) = queues.sleeping.iter().position(|(deadline, _)| *deadline <= now) {
+    let due = |sleeping: &[(u64, Arc<Thread>)]| {
+        let (index, (deadline, _)) = sleeping
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (deadline, _))| *deadline)?;
+        (*deadline <= now).then_some(index)
+    };
+    while let Some(index) = due(&queues.sleeping) {
         let (_, thread) = queues.sleeping.swap_remove(index);
         queues.ready.push_back(thread);
     }
