@@ -1,11 +1,11 @@
 //! `brk`: the heap as one mapping that grows and shrinks at its end.
 
-use super::place::STACK_GUARD_GAP;
+use super::place::gap_end;
 use super::view::Freed;
 use super::{AddressSpace, round_up_to_page};
 use crate::machine::Machine;
 use crate::vma::{Backing, Origin, Prot, Vma, VmaFlags, merge};
-use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
     /// Sets the end of the heap, and answers it; where that cannot be, answers the old one.
@@ -21,7 +21,7 @@ impl<M: Machine> AddressSpace<M> {
 
     fn try_set_heap_end(&mut self, end: u64) -> Result<(), Errno> {
         let start = self.layout.brk_start;
-        if start == 0 || end < start || end - start > self.limits.data {
+        if start == 0 || end < start || end > TASK_SIZE || end - start > self.limits.data {
             return Err(Errno::ENOMEM);
         }
         let (old, new) = (round_up_to_page(self.heap_end()), round_up_to_page(end));
@@ -46,16 +46,7 @@ impl<M: Machine> AddressSpace<M> {
     fn grow_heap(&mut self, range: PageRange) -> Result<(), Errno> {
         // Linux leaves a page free behind the heap, and keeps its distance from a stack.
         let next = self.tree.find_or_next(range.start());
-        let guard = |vma: &Vma| {
-            if vma.flags.contains(VmaFlags::GROWSDOWN) {
-                STACK_GUARD_GAP
-            } else {
-                0
-            }
-        };
-        if next.is_some_and(|next| {
-            range.end().get() + PAGE_SIZE > next.start().get().saturating_sub(guard(&next))
-        }) {
+        if next.is_some_and(|next| range.end().get() + PAGE_SIZE > gap_end(&next)) {
             return Err(Errno::ENOMEM);
         }
         let prot = Prot::READ | Prot::WRITE;

@@ -174,6 +174,18 @@ impl<M: Machine> AddressSpace<M> {
         Ok(self.tree.map(vma, Origin::Usual))
     }
 
+    /// Maps private anonymous memory where nothing is mapped.
+    pub(super) fn map_anonymous(
+        &mut self,
+        range: PageRange,
+        prot: Prot,
+        flags: VmaFlags,
+    ) -> Result<(), Errno> {
+        let source = Source::Anonymous;
+        self.map_region(range, Room::Free, Kind { prot, flags, source })
+            .map(drop)
+    }
+
     /// Whether what is mapped in `range` may be replaced, and how much that is.
     fn check_replace(&self, range: PageRange) -> Result<Freed, Errno> {
         if self.tree.is_free(range) {
@@ -211,54 +223,10 @@ impl<M: Machine> AddressSpace<M> {
             }
         })
     }
-
-    pub(super) fn map_special_object(
-        &mut self,
-        addr: u64,
-        object: &Object<M>,
-        prot: u64,
-    ) -> Result<VirtAddr, Errno> {
-        let len = object.pages() << PAGE_SHIFT;
-        if len == 0 {
-            return Err(Errno::EINVAL);
-        }
-        let range = self.view().place(Placement {
-            wish: Wish::Hint(addr),
-            len,
-            anonymous: false,
-        })?;
-        self.tree.reserve(1)?;
-        let id = self.objects.enter(object)?;
-        let flags = MAY_ALL | VmaFlags::DONTEXPAND;
-        let vma = Vma::new(range, prot_of(prot), flags, vma::Backing::Special { object: id });
-        self.objects.mapped(&vma, range.pages());
-        self.tree.insert(vma);
-        Ok(range.start())
-    }
-
-    pub(super) fn map_first_stack(&mut self, top: u64, len: u64) -> Result<(), Errno> {
-        let start = top.checked_sub(len).ok_or(Errno::ENOMEM)?;
-        let range = PageRange::from_len(VirtAddr::new(start), len).filter(|range| !range.is_empty());
-        let range = range
-            .filter(|&range| self.tree.is_free(range))
-            .ok_or(Errno::ENOMEM)?;
-        let flags = MAY_ALL | VmaFlags::GROWSDOWN;
-        self.map_region(
-            range,
-            Room::Free,
-            Kind {
-                prot: Prot::READ | Prot::WRITE,
-                flags,
-                source: Source::Anonymous,
-            },
-        )?;
-        self.layout.stack = top - 1;
-        Ok(())
-    }
 }
 
 /// What `mprotect` may make of most mappings.
-const MAY_ALL: VmaFlags = VmaFlags::MAYREAD
+pub(super) const MAY_ALL: VmaFlags = VmaFlags::MAYREAD
     .union(VmaFlags::MAYWRITE)
     .union(VmaFlags::MAYEXEC);
 

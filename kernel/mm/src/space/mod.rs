@@ -14,6 +14,7 @@ mod place;
 mod protect;
 mod report;
 mod resident;
+mod start;
 #[cfg(test)]
 mod tests;
 mod unmap;

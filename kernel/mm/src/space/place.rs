@@ -3,7 +3,7 @@
 use super::limits::Limits;
 use super::view::View;
 use crate::table::Level;
-use crate::vma::{Direction, FreeRequest, VmaFlags};
+use crate::vma::{Direction, FreeRequest, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 
 /// What Linux keeps free below a stack (`stack_guard_gap`, 256 pages).
@@ -63,14 +63,7 @@ impl View<'_> {
         let addr = super::round_up_to_page(hint);
         let range = PageRange::from_len(VirtAddr::new(addr), len)?;
         let (_, next) = self.tree.around(range.start());
-        let free = next.is_none_or(|next| {
-            let guard = if next.flags.contains(VmaFlags::GROWSDOWN) {
-                STACK_GUARD_GAP
-            } else {
-                0
-            };
-            range.end().get() <= next.start().get().saturating_sub(guard)
-        });
+        let free = next.is_none_or(|next| range.end().get() <= gap_end(&next));
         (addr >= self.limits.mmap_min_addr && free).then_some(addr)
     }
 
@@ -101,6 +94,16 @@ impl View<'_> {
         };
         find(Direction::TopDown, min, self.layout.mmap_base)
             .or_else(|| find(Direction::BottomUp, self.layout.mmap_bottom, TASK_SIZE))
+    }
+}
+
+/// Where the room before a mapping ends: a stack keeps some free below it (Linux's `vm_start_gap`).
+pub(super) fn gap_end(vma: &Vma) -> u64 {
+    let start = vma.start().get();
+    if vma.flags.contains(VmaFlags::GROWSDOWN) {
+        start.saturating_sub(STACK_GUARD_GAP)
+    } else {
+        start
     }
 }
 

@@ -82,6 +82,7 @@ fn heap_grows_and_shrinks_and_answers_its_end() {
     assert_eq!(world.space.mappings().next().map(|m| m.name), Some("[heap]"));
     assert_eq!(world.space.brk(A + 3 * P), A + 3 * P);
     assert_eq!(world.maps(), "A+0..A+3 rw-p");
+    assert_eq!(world.space.brk(u64::MAX), A + 3 * P, "a length that wraps");
     assert_eq!(world.space.brk(A - 1), A + 3 * P, "not below its start");
     world.map(A + 5 * P, 1, R);
     assert_eq!(
