@@ -2,6 +2,7 @@
 
 use super::plan::{self, Last, MAPPINGS_PER_PLAN, Move, Plan, Slices, Source};
 use super::request::Request;
+use super::run::Work;
 use crate::machine::Machine;
 use crate::space::AddressSpace;
 use crate::vma::merge::Sides;
@@ -27,7 +28,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// A call that moves whatever mappings there are. One that cannot move ends it; those before it have moved. Memory for all
-    /// of it is set aside before the first one moves.
+    /// of it is set aside before the first one moves. Runs of mappings that need no look move whole.
     fn remap_slices(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         let mut slices = Slices::new(request);
         let mut first = true;
@@ -38,18 +39,26 @@ impl<M: Machine> AddressSpace<M> {
                 self.reserve_for_slices(&slices, &request)?;
                 first = false;
             }
+            let run = slices.run_behind(&self.view());
             self.commit(&plan, &vma)?;
+            if let Some(run) = run {
+                let target = slices.target_of(run);
+                self.move_pages(run, target);
+                self.tree.move_run(run, target);
+                slices.skip(run);
+            }
         }
         Ok(request.new)
     }
 
     /// Sets aside what the slices after the first will need.
     fn reserve_for_slices(&mut self, rest: &Slices, request: &Request) -> Result<(), Errno> {
-        let count = rest.count(&self.view());
-        if count == 0 {
+        let work = rest.work(&self.view());
+        if work == Work::default() {
             return Ok(());
         }
-        self.tree.reserve((count + 1) * MAPPINGS_PER_PLAN)?;
+        self.tree
+            .reserve_moves(work.runs, (work.slices + 1) * MAPPINGS_PER_PLAN)?;
         let source = PageRange::from_len(request.old, request.old_len).ok_or(Errno::EFAULT)?;
         self.reserve_pages_to_move(source, request.new)
     }

@@ -7,5 +7,8 @@
 mod commit;
 mod plan;
 mod request;
+mod run;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use request::{Request, untagged};

@@ -341,10 +341,10 @@ fn page_offset_at(vma: &Vma, addr: VirtAddr) -> u64 {
 /// mapping. The distances between them are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slices {
-    request: Request,
-    end: VirtAddr,
+    pub(super) request: Request,
+    pub(super) end: VirtAddr,
     /// Where the next slice is looked for.
-    at: VirtAddr,
+    pub(super) at: VirtAddr,
     /// The first one is yet to come.
     first: bool,
 }
@@ -392,13 +392,6 @@ impl Slices {
             ..self.request
         };
         Ok(Some((slice, vma)))
-    }
-
-    /// How many slices are still to come, which is what a call must set aside memory for.
-    pub(crate) fn count(&self, view: &View<'_>) -> usize {
-        PageRange::new(self.at, self.end)
-            .filter(|range| !range.is_empty())
-            .map_or(0, |range| view.tree.iter(range).count())
     }
 }
 

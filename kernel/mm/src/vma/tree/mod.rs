@@ -158,12 +158,16 @@ impl VmaTree {
     /// # Errors
     /// `ENOMEM`; the mappings are as before.
     pub fn reserve(&mut self, added: usize) -> Result<(), Errno> {
-        if self.total.sums.count() as usize + added > path::MAX_MAPPINGS {
-            return Err(Errno::ENOMEM);
-        }
+        self.check_room(added)?;
         let (leaves, inners) = self.nodes_for(added);
         self.leaves.reserve(leaves, &Leaf::BLANK)?;
         self.inners.reserve(inners, &Inner::BLANK)
+    }
+
+    /// Whether the tree may grow by so much: ways are of limited length.
+    fn check_room(&self, added: usize) -> Result<(), Errno> {
+        let room = path::MAX_MAPPINGS - self.total.sums.count() as usize;
+        if added > room { Err(Errno::ENOMEM) } else { Ok(()) }
     }
 
     /// How many leaves and inner nodes `added` more mappings need at most.

@@ -149,18 +149,24 @@ impl VmaTree {
         true
     }
 
-    /// Sets memory aside for `moves` calls of [`VmaTree::move_run`].
+    /// Sets memory aside for `moves` calls of [`VmaTree::move_run`], and for edits between them that together add at most `added`
+    /// mappings, as [`VmaTree::reserve`] does.
     ///
     /// # Errors
     /// `ENOMEM`; the mappings are as before.
-    pub fn reserve_moves(&mut self, moves: usize) -> Result<(), Errno> {
-        let (leaves, inners) = self.nodes_for_moves(moves);
-        self.leaves.reserve(leaves, &Leaf::BLANK)?;
-        self.inners.reserve(inners, &super::Inner::BLANK)
+    pub fn reserve_moves(&mut self, moves: usize, added: usize) -> Result<(), Errno> {
+        self.check_room(added)?;
+        let (leaves, inners) = self.nodes_for(added);
+        let (more_leaves, more_inners) = self.nodes_for_moves(moves);
+        self.leaves.reserve(leaves + more_leaves, &Leaf::BLANK)?;
+        self.inners.reserve(inners + more_inners, &super::Inner::BLANK)
     }
 
     /// How many leaves and inner nodes `moves` runs need at most.
     pub(super) fn nodes_for_moves(&self, moves: usize) -> (usize, usize) {
+        if moves == 0 {
+            return (0, 0);
+        }
         // A move makes three cuts and three joins. A cut halves a leaf, and a node at each level; putting the halves together, and
         // a join, can make as many nodes again on either side. What stays is the halves.
         let levels = self.height + 2;

@@ -36,7 +36,7 @@ fn a_failed_reservation_changes_nothing() {
             tree.leaves.most_chunks = tree.leaves.chunks() + leaves;
             tree.inners.most_chunks = tree.inners.chunks() + inners;
             assert_eq!(tree.reserve(100_000), Err(Errno::ENOMEM));
-            assert_eq!(tree.reserve_moves(100_000), Err(Errno::ENOMEM));
+            assert_eq!(tree.reserve_moves(100_000, 0), Err(Errno::ENOMEM));
             tree.check();
             assert_eq!(tree.all(), before);
         }
@@ -91,8 +91,9 @@ fn what_is_reserved_for_moves_suffices() {
         let count = 1 + random.below(if round % 10 == 0 { 5000 } else { 300 });
         let mut tree = random_tree(&mut random, count);
         let moves = 1 + random.below(6) as usize;
-        tree.reserve_moves(moves).unwrap();
-        let hidden = tree.squeeze(tree.nodes_for_moves(moves));
+        tree.reserve_moves(moves, 0).unwrap();
+        let (leaves, inners) = (tree.nodes_for(0), tree.nodes_for_moves(moves));
+        let hidden = tree.squeeze((leaves.0 + inners.0, leaves.1 + inners.1));
         for _ in 0..moves {
             let all = tree.all();
             let range = whole_mappings(&mut random, &all);

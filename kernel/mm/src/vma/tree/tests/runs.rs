@@ -75,7 +75,7 @@ fn a_moved_run_lies_where_its_mappings_would() {
             let wanted = PAGE_SIZE * (range.pages() + random.below(3));
             let to = free_place(&mut random, &all, range, wanted);
             tree.check();
-            tree.reserve_moves(1).unwrap();
+            tree.reserve_moves(1, 0).unwrap();
             tree.move_run(range, to);
             tree.check();
             assert_eq!(tree.all(), moved(&all, range, to));
@@ -191,7 +191,7 @@ fn relations_say_what_merges_after_a_move() {
 fn a_hundred_thousand_mappings_move_through_few_nodes() {
     let mut tree = alternating(100_000, 1000);
     let range = pages(1000, 101_000);
-    tree.reserve_moves(1).unwrap();
+    tree.reserve_moves(1, 0).unwrap();
     let before = tree.nodes_visited();
     let shift = (1i64 << 24) * PAGE_SIZE as i64;
     assert_eq!(tree.first_exception(range, shift), None);
