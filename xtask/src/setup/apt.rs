@@ -180,22 +180,24 @@ Acquire::Languages \"none\";
     text
 }
 
-/// Installs packages for the whole system. Only root can.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    for mut command in install_commands(packages) {
+/// Installs packages for the whole system. Only root can. With a `suite`, both they and what they depend on come from there.
+pub(crate) fn install(packages: &[&str], suite: Option<&str>) -> Result<()> {
+    for mut command in install_commands(packages, suite) {
         command::run(&mut command)?;
     }
     Ok(())
 }
 
 /// The commands that install packages.
-pub(crate) fn install_commands(packages: &[&str]) -> [Command; 2] {
+pub(crate) fn install_commands(packages: &[&str], suite: Option<&str>) -> [Command; 2] {
     let mut update = Command::new("apt-get");
     update.args(["--quiet", "update"]);
     let mut install = Command::new("apt-get");
-    install
-        .args(["--quiet", "install", "--yes", "--no-install-recommends"])
-        .args(packages);
+    install.args(["--quiet", "install", "--yes", "--no-install-recommends"]);
+    if let Some(suite) = suite {
+        install.args(["--target-release", suite]);
+    }
+    install.args(packages);
     // Nobody is there to answer questions.
     install.env("DEBIAN_FRONTEND", "noninteractive");
     [update, install]

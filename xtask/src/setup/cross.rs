@@ -60,7 +60,7 @@ pub(crate) fn ensure() -> Result<CrossCompiler> {
             "installing {} for the tests with C programs",
             PACKAGES.join(" and ")
         ));
-        apt::install(&PACKAGES)?;
+        apt::install(&PACKAGES, None)?;
         if !is_there() {
             bail!("{COMPILER} is still not there after its package was installed");
         }

@@ -98,14 +98,14 @@ fn short_name(path: PathBuf) -> PathBuf {
 /// Installs Debian's package, as root.
 fn install(system: &System) -> Result<()> {
     say::note(&format!("installing the package qemu-system-arm on {system}"));
-    let mut package = "qemu-system-arm".to_owned();
+    let mut suite = None;
     if system.is_debian(12) {
         let text = Mirror::find()?.stanza(BACKPORTS);
         say::note(&format!("writing {SOURCES}:\n{}", indented(&text)));
         std::fs::write(SOURCES, text).with_context(|| format!("could not write {SOURCES}"))?;
-        package = format!("{package}/{BACKPORTS}");
+        suite = Some(BACKPORTS);
     }
-    apt::install(&[&package]).context("QEMU could not be installed")
+    apt::install(&["qemu-system-arm"], suite).context("QEMU could not be installed")
 }
 
 /// What to do, for people.
@@ -141,7 +141,7 @@ fn debian_12() -> String {
     let lines: Vec<_> = stanza.lines().map(|line| command::quote(line.as_ref())).collect();
     format!(
         "QEMU {OLDEST} or newer is missing. To install it, type:\n\n    printf '%s\\n' {} | sudo tee {SOURCES}\n    \
-         sudo apt-get update\n    sudo apt-get install --no-install-recommends qemu-system-arm/{BACKPORTS}\n",
+         sudo apt-get update\n    sudo apt-get install --no-install-recommends --target-release {BACKPORTS} qemu-system-arm\n",
         lines.join(" ")
     )
 }
