@@ -24,7 +24,7 @@ impl Slices {
     /// The run that begins with the mapping behind the slice that was asked for last, if there is one that moves whole. To be
     /// asked before that slice moves, which is the mapping that the run's first one might join.
     pub(super) fn run_behind(&self, view: &View<'_>) -> Option<PageRange> {
-        if self.request.flags.contains(RemapFlags::DONTUNMAP) {
+        if self.at >= self.end || self.request.flags.contains(RemapFlags::DONTUNMAP) {
             return None;
         }
         let first = view

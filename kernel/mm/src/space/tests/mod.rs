@@ -5,6 +5,7 @@ mod contents;
 mod fault;
 #[cfg(target_os = "linux")]
 mod host;
+mod hostile;
 mod identity;
 mod layout;
 mod map;
