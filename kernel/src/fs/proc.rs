@@ -11,6 +11,7 @@ use mm::Errno;
 
 use super::file::{File, FolderEntry};
 use super::status::Status;
+use crate::memory;
 use crate::process::{self, Process};
 use crate::sync::Mutex;
 
@@ -183,6 +184,9 @@ impl File for TextFile {
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         if offset == 0 {
+            if memory::is_short() {
+                return Err(Errno::ENOMEM);
+            }
             let text = (self.make)(&self.process);
             *self.text.lock() = text;
         }

@@ -87,6 +87,11 @@ pub(crate) fn total_frames() -> usize {
     FRAMES.lock().as_ref().map_or(0, FrameAllocator::total)
 }
 
+/// Whether only the kernel's reserve is left. What makes the kernel keep something on its heap for a program asks before it does.
+pub(crate) fn is_short() -> bool {
+    free_frames() <= RESERVE
+}
+
 /// Takes a frame as long as more than the kernel's reserve is free.
 pub(super) fn take() -> Option<Frame> {
     take_above(RESERVE)

@@ -16,7 +16,7 @@ mod stack;
 mod tables;
 
 pub(crate) use device::map as map_device;
-pub(crate) use frames::{free_frames, total_frames};
+pub(crate) use frames::{free_frames, is_short, total_frames};
 pub(crate) use machine::Machine;
 pub(crate) use stack::KernelStack;
 

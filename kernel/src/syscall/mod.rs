@@ -6,7 +6,7 @@ mod descriptor;
 mod identity;
 mod io;
 mod limit;
-mod memory;
+mod mapping;
 mod open;
 mod signal;
 mod status;
@@ -20,6 +20,7 @@ mod trace;
 use mm::Errno;
 
 use crate::arch::UserFrame;
+use crate::memory;
 use crate::process::scheduler::Current;
 use crate::process::user::{self, UserPtr};
 use crate::process::{self, Process};
@@ -64,6 +65,15 @@ impl Call<'_> {
             linux_raw_sys::general::PATH_MAX as usize,
             Errno::ENAMETOOLONG,
         )
+    }
+
+    /// Refuses a call that would have the kernel keep something for the program where only the kernel's own memory is left.
+    fn may_keep(&self) -> Result<(), Errno> {
+        if memory::is_short() {
+            Err(Errno::ENOMEM)
+        } else {
+            Ok(())
+        }
     }
 
     /// The process that makes the call.

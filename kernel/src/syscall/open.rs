@@ -24,6 +24,7 @@ const MEMORY_NAME_SIZE: usize = 250;
 const ANY_EXECUTE: u32 = 0o111;
 
 pub(super) fn openat(call: &mut Call<'_>) -> Answer {
+    call.may_keep()?;
     let flags = call.uint(2);
     let path = call.path(1)?;
     let follow = flags & O_NOFOLLOW == 0 && flags & (O_CREAT | O_EXCL) != O_CREAT | O_EXCL;
@@ -146,6 +147,7 @@ pub(super) fn getcwd(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn memfd_create(call: &mut Call<'_>) -> Answer {
+    call.may_keep()?;
     let flags = call.uint(1);
     // Huge pages of hugetlbfs aren't there; seals can't be added, so that allowing them changes nothing.
     let known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC | MFD_NOEXEC_SEAL;

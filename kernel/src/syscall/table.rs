@@ -3,7 +3,7 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, descriptor, identity, io, limit, memory, open, signal, status, system, task, terminal, time,
+    Handler, descriptor, identity, io, limit, mapping, open, signal, status, system, task, terminal, time,
     trace,
 };
 
@@ -26,13 +26,13 @@ const fn build() -> [Handler; COUNT] {
 /// The calls that there are, by family.
 const CALLS: &[(u32, Handler)] = &[
     // Memory.
-    (linux::__NR_brk, memory::brk),
-    (linux::__NR_mmap, memory::mmap),
-    (linux::__NR_munmap, memory::munmap),
-    (linux::__NR_mprotect, memory::mprotect),
-    (linux::__NR_mremap, memory::mremap),
-    (linux::__NR_madvise, memory::madvise),
-    (linux::__NR_mincore, memory::mincore),
+    (linux::__NR_brk, mapping::brk),
+    (linux::__NR_mmap, mapping::mmap),
+    (linux::__NR_munmap, mapping::munmap),
+    (linux::__NR_mprotect, mapping::mprotect),
+    (linux::__NR_mremap, mapping::mremap),
+    (linux::__NR_madvise, mapping::madvise),
+    (linux::__NR_mincore, mapping::mincore),
     // Reading and writing.
     (linux::__NR_read, io::read),
     (linux::__NR_write, io::write),

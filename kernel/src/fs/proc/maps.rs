@@ -8,6 +8,7 @@ use mm::{Errno, Mapping};
 
 use crate::fs::file::File;
 use crate::fs::status::Status;
+use crate::memory;
 use crate::process::Process;
 use crate::sync::Mutex;
 
@@ -53,6 +54,9 @@ impl File for Maps {
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        if memory::is_short() {
+            return Err(Errno::ENOMEM);
+        }
         let mut cursor = self.cursor.lock();
         if offset == 0 || offset < cursor.offset {
             *cursor = Cursor::default();

@@ -181,6 +181,7 @@ impl ThreadSignals {
         if self.pending.len() >= MOST_PENDING {
             return Err(Errno::EAGAIN);
         }
+        self.pending.try_reserve(1).map_err(|_| Errno::EAGAIN)?;
         self.pending.push(signal);
         Ok(())
     }
