@@ -98,7 +98,7 @@ crate::ktest! {
     fn the_device_tree_of_this_machine_is_read() {
         let found = description();
         assert!(!found.model.is_empty());
-        assert!(found.console.is_some_and(|console| console.kind == ConsoleKind::Pl011));
+        assert!(found.console.is_some());
         assert!(found.interrupts.is_some() && found.timer_interrupt == Some(27));
         assert!(!found.cpus.is_empty());
         assert!(found.ram.covers(crate::memory::image()));
