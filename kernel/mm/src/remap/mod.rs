@@ -1,4 +1,4 @@
-//! `mremap`: the [request](request), what it comes to ([plan]), and the doing ([commit]).
+//! `mremap`: the [request], what it comes to ([plan]), and the doing ([commit]).
 //!
 //! A plan is made by reading alone, in Linux's order of checks. What it needs is then set aside, the only step that can run
 //! out of memory; and nothing fails after that.

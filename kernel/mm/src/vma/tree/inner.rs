@@ -20,6 +20,8 @@ pub(super) struct Inner {
     homes: [Homes; INNER],
 }
 
+const _: () = assert!(size_of::<Inner>() == 2048);
+
 impl Inner {
     /// A node without subtrees.
     pub(super) const BLANK: Self = Self {

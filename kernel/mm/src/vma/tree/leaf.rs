@@ -307,6 +307,8 @@ impl Leaf {
     }
 }
 
+const _: () = assert!(size_of::<Leaf>() == 1024);
+
 /// The lowest `count` groups of four bits.
 const fn low_nibbles(count: usize) -> u64 {
     if count >= 16 {

@@ -1,0 +1,303 @@
+//! The edits that the address space asks for, each made of edits of single mappings.
+
+use super::VmaTree;
+use super::path::Path;
+use crate::vma::Vma;
+use crate::vma::merge::{self, Origin, Sides};
+use crate::{PageRange, VirtAddr};
+
+impl VmaTree {
+    /// Adds a mapping without merging it. Adds one.
+    ///
+    /// # Panics
+    /// If its range is empty or not free, or nothing is reserved.
+    pub fn insert(&mut self, vma: Vma) {
+        assert!(!vma.range.is_empty(), "an empty mapping");
+        if self.is_empty() {
+            return self.plant(&vma);
+        }
+        let path = self.locate(vma.start().get());
+        self.insert_checked(&path, &vma);
+    }
+
+    /// Adds a mapping, and merges it with its neighbours where [`merge::sides`] allows that. Answers what it became part of. Adds
+    /// at most one.
+    ///
+    /// # Panics
+    /// As [`VmaTree::insert`].
+    pub fn map(&mut self, vma: Vma, origin: Origin) -> Vma {
+        if self.is_empty() {
+            self.insert(vma);
+            return vma;
+        }
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, vma.start().get());
+        if path.base != vma.start().get()
+            && let Some(merged) = self.map_below(&path, &vma, origin)
+        {
+            return merged;
+        }
+        let (prev, next) = self.touching(&path, &vma);
+        let sides = merge::sides(prev.as_ref(), &vma, next.as_ref(), origin);
+        self.join_in(&path, prev.as_ref(), &vma, next.as_ref(), sides)
+    }
+
+    /// Merges `vma` with the mapping at `path`, directly below which it goes; what the mappings that the kernel places mostly do.
+    /// Answers `None` where that takes more than letting the mapping grow.
+    #[inline]
+    fn map_below(&mut self, path: &Path, vma: &Vma, origin: Origin) -> Option<Vma> {
+        let leaf = self.leaf(path);
+        let extent = leaf.extents().get(path.at())?;
+        if path.base + extent.gap != vma.end().get() || extent.gap <= vma.range.len() {
+            return None;
+        }
+        let next = leaf.get(path.at(), path.base);
+        if !merge::sides(None, vma, Some(&next), origin).next {
+            return None;
+        }
+        let merged = merge::merged(
+            None,
+            vma,
+            Some(&next),
+            Sides {
+                prev: false,
+                next: true,
+            },
+        );
+        if !next.has_traits_of(&merged) {
+            return None;
+        }
+        self.stretch_down(path, &merged, vma.range.len());
+        Some(merged)
+    }
+
+    /// Adds a mapping, merged with the neighbours on `sides`: for a caller that knows more than [`merge::sides`] does (a
+    /// mapping whose userfaultfd is dropped by the move merges with nobody; one that stays behind under
+    /// `MREMAP_DONTUNMAP` does not merge with its own copy).
+    ///
+    /// # Panics
+    /// As [`VmaTree::insert`]; or if there is no neighbour on a side.
+    pub fn map_with(&mut self, vma: Vma, sides: Sides) -> Vma {
+        if self.is_empty() {
+            self.insert(vma);
+            return vma;
+        }
+        let path = self.locate(vma.start().get());
+        let (prev, next) = self.touching(&path, &vma);
+        assert!(
+            (!sides.prev || prev.is_some()) && (!sides.next || next.is_some()),
+            "a neighbour to join"
+        );
+        self.join_in(&path, prev.as_ref(), &vma, next.as_ref(), sides)
+    }
+
+    /// Changes protection, flags, userfaultfd or name of the part of one mapping that lies in `range`, as `change` says; the part is
+    /// cut off, or merges with a neighbour that has become equal (Linux's `vma_modify`). Answers the mapping that the part now
+    /// belongs to. Adds at most two.
+    ///
+    /// `change` must leave range, backing and anonymous part as they are.
+    ///
+    /// # Panics
+    /// If `range` is empty or not within one mapping, or too little is reserved.
+    pub fn modify(&mut self, range: PageRange, change: impl FnOnce(&mut Vma)) -> Vma {
+        let mut path = Path::NOWHERE;
+        let vma = self.expect_at(range.start(), &mut path);
+        assert!(
+            vma.range.covers(range) && !range.is_empty(),
+            "{range:?} is not within {vma:?}"
+        );
+        let mut part = vma.with_range(range);
+        change(&mut part);
+        let prev = if range.start() == vma.start() {
+            self.before(&path)
+        } else {
+            None
+        };
+        let next = if range.end() == vma.end() {
+            self.behind(&path)
+        } else {
+            None
+        };
+        let sides = merge::sides(prev.as_ref(), &part, next.as_ref(), Origin::Usual);
+        let merged = merge::merged(prev.as_ref(), &part, next.as_ref(), sides);
+        let head = PageRange::between(vma.start(), range.start());
+        let tail = PageRange::between(range.end(), vma.end());
+        match (sides.prev, sides.next) {
+            (false, false) if head.is_empty() && tail.is_empty() => self.replace_at(&path, &part),
+            (false, false) => self.carve(&path, &vma, &part),
+            (true, true) => {
+                self.remove_at(&path);
+                self.remove(range.end());
+                self.replace(merged.start(), &merged);
+            }
+            (true, false) => {
+                self.shrink_to(&path, &vma, tail);
+                self.replace(merged.start(), &merged);
+            }
+            (false, true) => {
+                self.shrink_to(&path, &vma, head);
+                self.replace(range.end(), &merged);
+            }
+        }
+        merged
+    }
+
+    /// Changes one whole mapping where it is, and merges it with nobody: for what a fault, `MREMAP_DONTUNMAP` or `mseal` do.
+    /// `change` must leave the range as it is.
+    ///
+    /// # Panics
+    /// If no mapping holds `addr`.
+    pub fn update(&mut self, addr: VirtAddr, change: impl FnOnce(&mut Vma)) {
+        let mut path = Path::NOWHERE;
+        let mut vma = self.expect_at(addr, &mut path);
+        let range = vma.range;
+        change(&mut vma);
+        assert_eq!(vma.range, range, "the range stays");
+        self.replace_at(&path, &vma);
+    }
+
+    /// Cuts the mapping that holds `addr` in two there, and answers whether there was one to cut. Adds at most one.
+    ///
+    /// # Panics
+    /// If nothing is reserved.
+    pub fn split(&mut self, addr: VirtAddr) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let path = self.locate(addr.get());
+        let Some(vma) = self.at(&path).filter(|vma| vma.start() < addr) else {
+            return false;
+        };
+        self.carve(&path, &vma, &vma.with_range(PageRange::between(addr, vma.end())));
+        true
+    }
+
+    /// Removes what is mapped in `range`, cutting the mappings at its ends, and hands each removed mapping (or part of one) to
+    /// `removed`, lowest first. Adds at most one (a hole in a mapping).
+    ///
+    /// # Panics
+    /// If nothing is reserved.
+    pub fn unmap(&mut self, range: PageRange, mut removed: impl FnMut(Vma)) {
+        if range.is_empty() {
+            return;
+        }
+        let mut path = Path::NOWHERE;
+        while !self.is_empty() {
+            self.lead(&mut path, range.start().get());
+            let Some(vma) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
+                break;
+            };
+            let (start, end) = (vma.start().max(range.start()), vma.end().min(range.end()));
+            let head = PageRange::between(vma.start(), start);
+            let tail = PageRange::between(end, vma.end());
+            if tail.is_empty() {
+                self.shrink_to(&path, &vma, head);
+            } else {
+                self.replace_at(&path, &vma.with_range(tail));
+                self.insert_rest(&vma, head);
+            }
+            removed(vma.with_range(PageRange::between(start, end)));
+            if end == range.end() {
+                break;
+            }
+        }
+    }
+
+    /// Adds the part `rest` of a mapping that was cut; nothing if that is empty.
+    fn insert_rest(&mut self, vma: &Vma, rest: PageRange) {
+        if !rest.is_empty() {
+            self.insert(vma.with_range(rest));
+        }
+    }
+
+    /// Leaves of the mapping at `path` only `rest`, which may be nothing.
+    fn shrink_to(&mut self, path: &Path, vma: &Vma, rest: PageRange) {
+        if rest.is_empty() {
+            self.remove_at(path);
+        } else {
+            self.replace_at(path, &vma.with_range(rest));
+        }
+    }
+
+    /// The mappings before and at `path`, as far as they touch `vma`, which goes between them.
+    #[inline]
+    fn touching(&self, path: &Path, vma: &Vma) -> (Option<Vma>, Option<Vma>) {
+        let prev = if path.base == vma.start().get() {
+            self.before(path)
+        } else {
+            None
+        };
+        let leaf = self.leaf(path);
+        let next = leaf
+            .extents()
+            .get(path.at())
+            .filter(|next| path.base + next.gap == vma.end().get());
+        (prev, next.map(|_| leaf.get(path.at(), path.base)))
+    }
+
+    /// Adds `vma` before `path`, between `prev` and `next`, and merges it with those on `sides`.
+    #[inline]
+    fn join_in(
+        &mut self,
+        path: &Path,
+        prev: Option<&Vma>,
+        vma: &Vma,
+        next: Option<&Vma>,
+        sides: Sides,
+    ) -> Vma {
+        let merged = merge::merged(prev, vma, next, sides);
+        match (sides.prev, sides.next) {
+            (false, false) => self.insert_checked(path, vma),
+            (false, true) => self.replace_at(path, &merged),
+            (true, false) => {
+                let same = next.is_none() && prev.is_some_and(|prev| prev.has_traits_of(&merged));
+                if !(same && self.stretch_up(path, &merged, vma.range.len())) {
+                    self.replace(merged.start(), &merged);
+                }
+            }
+            (true, true) => {
+                self.remove_at(path);
+                self.replace(merged.start(), &merged);
+            }
+        }
+        merged
+    }
+
+    /// Adds `vma` before `path`.
+    fn insert_checked(&mut self, path: &Path, vma: &Vma) {
+        let room = self
+            .leaf(path)
+            .extents()
+            .get(path.at())
+            .map_or(u64::MAX, |next| next.gap);
+        let used = vma.end().get().wrapping_sub(path.base);
+        assert!(
+            vma.start().get() >= path.base && used <= room,
+            "{vma:?} overlaps a mapping"
+        );
+        self.insert_before(path, vma);
+    }
+
+    /// Changes the mapping that holds `addr` to `vma`.
+    fn replace(&mut self, addr: VirtAddr, vma: &Vma) {
+        let path = self.locate(addr.get());
+        self.replace_at(&path, vma);
+    }
+
+    /// Removes the mapping that holds `addr`.
+    pub(super) fn remove(&mut self, addr: VirtAddr) {
+        let path = self.locate(addr.get());
+        self.remove_at(&path);
+    }
+
+    /// The mapping that holds `addr`, and the way to it.
+    #[inline]
+    fn expect_at(&self, addr: VirtAddr, path: &mut Path) -> Vma {
+        assert!(!self.is_empty(), "no mapping at {addr}");
+        self.lead(path, addr.get());
+        match self.at(path) {
+            Some(vma) if vma.start() <= addr => vma,
+            _ => panic!("no mapping at {addr}"),
+        }
+    }
+}

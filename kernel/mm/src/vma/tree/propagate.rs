@@ -1,0 +1,96 @@
+//! What an edit of a leaf changes on the way to the root.
+
+use super::VmaTree;
+use super::path::Path;
+use super::summary::Sums;
+use crate::vma::Vma;
+
+/// What an edit changes for the nodes above its leaf.
+pub(super) struct Change {
+    /// How much further the leaf reaches.
+    pub(super) span: u64,
+    /// What there is more.
+    pub(super) sums: Sums,
+    /// The largest gap that is gone or smaller; zero for none.
+    pub(super) removed: u64,
+    /// The largest gap that is new or larger; zero for none.
+    pub(super) added: u64,
+}
+
+impl VmaTree {
+    /// Carries the change of a leaf up to the root.
+    pub(super) fn propagate(&mut self, path: &Path, change: &Change) {
+        let homing = self.total.sums.homing() != 0 || change.sums.has_pairs();
+        let mut homes = if homing {
+            Some(self.leaf(path).homes())
+        } else {
+            None
+        };
+        let mut gaps = Some((change.removed, change.added));
+        for level in 1..=self.height {
+            let step = path.steps[level];
+            let old = self.inners.get(step.node).gaps()[step.at()];
+            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
+            let inner = self.inners.get_mut(step.node);
+            inner.adjust(step.at(), change.span, &change.sums);
+            if let Some((_, gap)) = gaps {
+                inner.set_gap(step.at(), gap);
+            }
+            if let Some(below) = homes {
+                homes = Some(inner.set_homes(step.at(), below));
+            }
+        }
+        if let Some(gaps) = gaps {
+            let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
+            self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
+        }
+        self.total.span = self.total.span.wrapping_add(change.span);
+        self.total.sums.add(&change.sums);
+        if let Some(homes) = homes {
+            self.total.homes = homes;
+        }
+    }
+
+    /// The largest gap of the node of `path` below `level`, `old` up to now, and what it becomes where of the gaps below it, one was
+    /// `removed` and another `added`; `None` if it stays.
+    #[inline]
+    fn change_of_gap(
+        &self,
+        path: &Path,
+        level: usize,
+        old: u64,
+        (removed, added): (u64, u64),
+    ) -> Option<(u64, u64)> {
+        let new = if added >= old {
+            added
+        } else if removed < old {
+            old
+        } else if level == 1 {
+            self.leaf(path).largest_gap()
+        } else {
+            self.inners.get(path.steps[level - 1].node).largest_gap()
+        };
+        if new == old { None } else { Some((old, new)) }
+    }
+
+    /// Carries up to the root that a mapping like `vma` has grown by `bytes`, out of a gap that was `gap` bytes long.
+    pub(super) fn propagate_stretch(&mut self, path: &Path, vma: &Vma, bytes: u64, gap: u64) {
+        let sums = Sums::of_bytes(vma, bytes);
+        let mut gaps = Some((gap, gap - bytes));
+        for level in 1..=self.height {
+            let step = path.steps[level];
+            let old = self.inners.get(step.node).gaps()[step.at()];
+            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
+            let inner = self.inners.get_mut(step.node);
+            inner.adjust_bytes(step.at(), &sums);
+            if let Some((_, gap)) = gaps {
+                inner.set_gap(step.at(), gap);
+            }
+        }
+        if let Some(gaps) = gaps {
+            let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
+            self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
+        }
+        self.total.sums.add_bytes(&sums);
+    }
+}
