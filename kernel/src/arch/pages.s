@@ -88,30 +88,32 @@ page_copy_bytes:
 
 // fn page_move_descriptors(from: *const u64, to: *mut u64, count: usize)
 // From the last to the first, so that `to` may lie above `from` within the same run: a pair is loaded before anything is stored
-// to where it was.
+// to where it was. Sixteen pairs a round; the first round is entered in its middle, by as much as it is shorter.
     .global page_move_descriptors
 page_move_descriptors:
     add     x0, x0, x2, lsl #3
     add     x1, x1, x2, lsl #3
-    subs    x2, x2, #32
-    b.lo    2f
-1:
+    tbz     x2, #0, 1f
+    ldr     x3, [x0, #-8]!
+    str     x3, [x1, #-8]!
+1:  lsr     x2, x2, #1
+    ands    x3, x2, #15
+    b.eq    3f
+    sub     x2, x2, x3
+    mov     x4, #16
+    sub     x4, x4, x3
+    add     x0, x0, x4, lsl #4
+    add     x1, x1, x4, lsl #4
+    adr     x5, 2f
+    add     x5, x5, x4, lsl #3
+    br      x5
+2:
     .irp    offset, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240
     ldp     x3, x4, [x0, #-\offset]
     stp     x3, x4, [x1, #-\offset]
     .endr
     ldp     x3, x4, [x0, #-256]!
     stp     x3, x4, [x1, #-256]!
-    subs    x2, x2, #32
-    b.hs    1b
-2:  adds    x2, x2, #32
-    b.eq    4f
-    tbz     x2, #0, 3f
-    ldr     x3, [x0, #-8]!
-    str     x3, [x1, #-8]!
-3:  subs    x2, x2, #2
-    b.lo    4f
-    ldp     x3, x4, [x0, #-16]!
-    stp     x3, x4, [x1, #-16]!
-    b       3b
-4:  ret
+3:  subs    x2, x2, #16
+    b.hs    2b
+    ret

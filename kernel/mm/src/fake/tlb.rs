@@ -46,6 +46,8 @@ struct Speculation {
     root: PhysAddr,
     asid: Asid,
     addresses: Vec<VirtAddr>,
+    /// The pages that stores in flight went to.
+    stored: Vec<PhysAddr>,
 }
 
 /// A translation or a cached walk: by ASID, level, and the first address that it covers.
@@ -97,18 +99,25 @@ impl FakeMachine {
         core::mem::take(&mut self.state().tlb.log)
     }
 
-    /// Lets the MMU walk, as if by speculation, to all of `addresses` whenever the table code executes a barrier or TLBI.
+    /// Whenever the table code executes a barrier or TLBI, lets the MMU walk, as if by speculation, to all of `addresses`,
+    /// and lets stores that were on their way through translations that it remembers become visible.
     pub fn speculate(&self, root: PhysAddr, asid: Asid, addresses: &[VirtAddr]) {
-        self.state().tlb.speculation = Some(Speculation {
+        let speculation = Speculation {
             root,
             asid,
             addresses: addresses.into(),
-        });
+            stored: Vec::new(),
+        };
+        self.state().tlb.speculation = Some(speculation);
     }
 
-    /// Ends [`FakeMachine::speculate`].
-    pub fn stop_speculation(&self) {
-        self.state().tlb.speculation = None;
+    /// Ends [`FakeMachine::speculate`]; answers the pages that the hardware made dirty for a store.
+    pub fn stop_speculation(&self) -> Vec<PhysAddr> {
+        self.state()
+            .tlb
+            .speculation
+            .take()
+            .map_or_else(Vec::new, |speculation| speculation.stored)
     }
 
     /// Translates an access by a program as the MMU would, from what the TLB remembers where it does, and remembers the
@@ -242,17 +251,31 @@ impl FakeMachine {
             state.tlb.log.push(event);
             state.tlb.speculation.clone()
         };
-        if let Some(Speculation {
+        let Some(Speculation {
             root,
             asid,
             addresses,
+            ..
         }) = speculation
-        {
-            for address in addresses {
-                // A speculative walk that finds nothing leaves no trace.
-                let _ = self
-                    .remembered(asid, address)
-                    .map_or_else(|| self.walk(root, asid, address), Ok);
+        else {
+            return;
+        };
+        for address in addresses {
+            match self.remembered(asid, address) {
+                Some((level, leaf)) if leaf.attributes().contains(Attributes::READ_ONLY) => {
+                    if self.set_dirty(root, asid, address, leaf) {
+                        let page = leaf.address() + address.offset_in(level.size());
+                        let mut state = self.state();
+                        state
+                            .tlb
+                            .speculation
+                            .iter_mut()
+                            .for_each(|speculation| speculation.stored.push(page));
+                    }
+                }
+                Some(_) => {}
+                // A walk that finds nothing leaves no trace.
+                None => drop(self.walk(root, asid, address)),
             }
         }
     }

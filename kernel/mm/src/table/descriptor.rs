@@ -111,6 +111,7 @@ impl Attributes {
             .union(Self::user_rights(rights))
     }
 
+    #[inline]
     const fn user_rights(rights: Rights) -> Self {
         let access = if rights.is_empty() {
             Self::NO_ACCESS
@@ -174,6 +175,7 @@ impl Attributes {
 
     /// The same page with other rights for the program. Access and dirty state are kept; a clean page that becomes writable
     /// stays clean, and one that is [`Self::COPY_ON_WRITE`] or the zero page does not become writable.
+    #[inline]
     pub const fn with_rights(self, rights: Rights) -> Self {
         let shared = self.intersects(Self::COPY_ON_WRITE.union(Self::ZERO_PAGE));
         let rights = if shared && rights.contains(Rights::WRITE) {

@@ -2,7 +2,7 @@
 
 use super::PageTables;
 use super::level::Level;
-use super::page::{Table, Word};
+use super::page::Table;
 use crate::PageRange;
 use crate::machine::{Machine, Reach};
 use core::ops::Range;
@@ -12,7 +12,7 @@ use core::ops::Range;
 pub(super) struct Found {
     /// Anything at all that is not absent.
     pub(super) anything: bool,
-    /// Pages or blocks that were valid.
+    /// Pages or blocks that a TLB may hold.
     pub(super) leaves: bool,
     /// Tables that hang in no other range.
     pub(super) tables: bool,
@@ -192,8 +192,7 @@ impl<M: Machine> PageTables<M> {
                 found.tables = true;
                 written += 1;
             } else if entry.is_valid() {
-                word.detach();
-                found.leaves = true;
+                found.leaves |= word.detach();
                 written += 1;
             }
         }
@@ -222,9 +221,8 @@ impl<M: Machine> PageTables<M> {
 
     pub(super) fn detach_leaf(&mut self, table: Table, index: usize, found: &mut Found) {
         if self.live(table).get(index).is_valid() {
-            self.live(table).word(index).detach();
+            found.leaves |= self.live(table).word(index).detach();
             self.counters.written += 1;
-            found.leaves = true;
         }
     }
 
@@ -242,12 +240,8 @@ impl<M: Machine> PageTables<M> {
             return false;
         }
         self.counters.read += extent.len() as u64;
-        let present = |word: &Word<'_>| !word.get().is_absent();
-        self.live(table)
-            .words(extent.first..extent.last + 1)
-            .filter(present)
-            .count()
-            == occupancy
+        let words = self.live(table).words(extent.first..extent.last + 1);
+        words.iter().filter(|word| !word.get().is_absent()).count() == occupancy
     }
 
     /// Whether what lies below the entry of `index`, which reaches out of `range`, lies in the range.

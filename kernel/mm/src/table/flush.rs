@@ -6,7 +6,7 @@ use crate::{PAGE_SIZE, PageRange};
 
 /// How many TLBIs by address are worth more than the refills after one that empties the whole address space.
 const MAX_PAGES: u64 = 64;
-/// The same for TLBIs by range, each of up to 8 GiB.
+/// The same for TLBIs by range.
 const MAX_RANGES: u64 = 8;
 
 impl<M: Machine> PageTables<M> {

@@ -9,7 +9,7 @@
 //! descriptors, and has not been given back.** Values are made from fresh frames and read out of table entries, which are
 //! made from values; a table is given back only when its last entry is gone and no other entry holds its address.
 
-use super::descriptor::Descriptor;
+use super::descriptor::{Attributes, Descriptor};
 use super::level::ENTRIES;
 use crate::PhysAddr;
 use crate::machine::{Frame, Machine};
@@ -61,7 +61,7 @@ impl Table {
 
     /// The entries as atomic words.
     pub(super) fn live<M: Machine>(self, machine: &M) -> Live<'_> {
-        let words = machine.pointer(self.0).cast::<[AtomicU64; ENTRIES]>();
+        let words = machine.pointer(self.0).cast::<[Word; ENTRIES]>();
         // SAFETY: by the invariant of `Table` the page is RAM, aligned, and only ever accessed as descriptors; plain accesses
         // to it (`Plain`) never happen while another thread or a walker can reach it.
         Live(unsafe { words.as_ref() })
@@ -137,17 +137,17 @@ impl Table {
 
 /// The entries of a table that a walker may reach.
 #[derive(Clone, Copy)]
-pub(super) struct Live<'m>(&'m [AtomicU64; ENTRIES]);
+pub(super) struct Live<'m>(&'m [Word; ENTRIES]);
 
 impl<'m> Live<'m> {
     /// One entry.
-    pub(super) fn word(self, index: usize) -> Word<'m> {
-        Word(&self.0[index])
+    pub(super) fn word(self, index: usize) -> &'m Word {
+        &self.0[index]
     }
 
     /// The entries of `range`.
-    pub(super) fn words(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = Word<'m>> {
-        self.0[range].iter().map(Word)
+    pub(super) fn words(self, range: Range<usize>) -> &'m [Word] {
+        &self.0[range]
     }
 
     /// Reads an entry.
@@ -163,28 +163,30 @@ impl<'m> Live<'m> {
 
 /// One entry of a table that a walker may reach. The order of stores for walkers comes from barriers, so every access here
 /// is relaxed.
-#[derive(Clone, Copy)]
-pub(super) struct Word<'m>(&'m AtomicU64);
+#[repr(transparent)]
+pub(super) struct Word(AtomicU64);
 
-impl Word<'_> {
+impl Word {
     /// Reads the entry.
-    pub(super) fn get(self) -> Descriptor {
+    pub(super) fn get(&self) -> Descriptor {
         Descriptor::from_raw(self.0.load(Ordering::Relaxed))
     }
 
     /// Writes an entry that the hardware does not update: one that is absent, detached, or a table.
-    pub(super) fn set(self, entry: Descriptor) {
+    pub(super) fn set(&self, entry: Descriptor) {
         self.0.store(entry.raw(), Ordering::Relaxed);
     }
 
-    /// Clears the valid bit of a leaf that the hardware may be updating.
-    pub(super) fn detach(self) {
+    /// Clears the valid bit of a leaf that the hardware may be updating; answers whether a TLB may hold the leaf, which it
+    /// does not before it was accessed.
+    pub(super) fn detach(&self) -> bool {
         let mask = Descriptor::from_raw(u64::MAX).detached().raw();
-        self.0.fetch_and(mask, Ordering::Relaxed);
+        let old = Descriptor::from_raw(self.0.fetch_and(mask, Ordering::Relaxed));
+        old.is_valid() && old.attributes().contains(Attributes::ACCESSED)
     }
 
     /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.
-    pub(super) fn update(self, edit: impl Fn(Descriptor) -> Descriptor) -> (Descriptor, Descriptor) {
+    pub(super) fn update(&self, edit: impl Fn(Descriptor) -> Descriptor) -> (Descriptor, Descriptor) {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             let new = edit(Descriptor::from_raw(old));

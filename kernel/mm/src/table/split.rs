@@ -113,6 +113,7 @@ impl<M: Machine> PageTables<M> {
         for word in self
             .live(table)
             .words(run)
+            .iter()
             .filter(|word| !word.get().is_table(level))
         {
             word.set(word.get().attached());

@@ -6,7 +6,7 @@ use super::detach::Extent;
 use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
-use crate::{PageRange, VirtAddr};
+use crate::{PAGE_SIZE, PageRange, VirtAddr};
 
 impl<M: Machine> PageTables<M> {
     /// Takes out everything in `range` and hands each page and block to `sink`, with its address and as the hardware left
@@ -37,6 +37,9 @@ impl<M: Machine> PageTables<M> {
         free: bool,
         sink: &mut impl FnMut(VirtAddr, Level, Leaf),
     ) -> usize {
+        if level == Level::Pte {
+            return self.drain_pages(table, range, sink);
+        }
         let extent = Extent::new(level, range);
         self.counters.read += extent.len() as u64;
         let mut base = range.start().align_down(level.size());
@@ -55,6 +58,42 @@ impl<M: Machine> PageTables<M> {
         }
         self.counters.written += gone as u64;
         table.lose(&self.machine, gone)
+    }
+
+    /// Takes the pages in `range` out of a leaf table; answers how many entries are left in it.
+    fn drain_pages(
+        &mut self,
+        table: Table,
+        range: PageRange,
+        sink: &mut impl FnMut(VirtAddr, Level, Leaf),
+    ) -> usize {
+        let extent = Extent::new(Level::Pte, range);
+        let occupancy = table.occupancy(&self.machine);
+        let (mut left, mut address) = (occupancy, range.start());
+        for word in self.live(table).words(extent.whole) {
+            let entry = word.get();
+            if !entry.is_absent() {
+                word.set(Descriptor::ABSENT);
+                left -= 1;
+                if entry != Descriptor::GUARD {
+                    sink(
+                        address,
+                        Level::Pte,
+                        Leaf {
+                            address: entry.address(),
+                            attributes: entry.attributes(),
+                        },
+                    );
+                }
+                if left == 0 {
+                    break;
+                }
+            }
+            address = address + PAGE_SIZE;
+        }
+        self.counters.read += range.pages();
+        self.counters.written += (occupancy - left) as u64;
+        table.lose(&self.machine, occupancy - left)
     }
 
     /// Empties what an entry, the one at `base`, holds of `range`; answers whether nothing is left of it.

@@ -63,11 +63,8 @@ impl<M: Machine> PageTables<M> {
         };
         let at = level.index(target.start());
 
-        let present = self
-            .live(run.table)
-            .words(run.entries.clone())
-            .filter(|word| !word.get().is_absent());
-        let count = present.count();
+        let words = self.live(run.table).words(run.entries.clone());
+        let count = words.iter().filter(|word| !word.get().is_absent()).count();
         self.counters.read += 6 + 2 * run.entries.len() as u64;
         if count == 0 {
             return Some(());
@@ -121,8 +118,7 @@ impl<M: Machine> PageTables<M> {
                 word.set(entry.detached());
                 tables = true;
             } else if entry.is_valid() {
-                word.detach();
-                leaves = true;
+                leaves |= word.detach();
             }
         }
         if leaves || tables {

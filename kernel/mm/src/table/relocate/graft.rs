@@ -113,12 +113,9 @@ impl<M: Machine> Relocation<'_, M> {
 
 /// Moves entries to where nothing is, and answers how many there were. What hangs in them has been visible to walkers
 /// before, so they are valid at once; `FREE` ones are still, and others were detached one by one.
-pub(super) fn graft_words<'m, const FREE: bool>(
-    source: impl Iterator<Item = Word<'m>>,
-    target: impl Iterator<Item = Word<'m>>,
-) -> usize {
+pub(super) fn graft_words<const FREE: bool>(source: &[Word], target: &[Word]) -> usize {
     let mut moved = 0;
-    for (source, target) in source.zip(target) {
+    for (source, target) in source.iter().zip(target) {
         let entry = source.get();
         if entry.is_absent() {
             continue;

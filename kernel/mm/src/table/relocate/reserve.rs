@@ -98,11 +98,13 @@ impl Census {
     /// shifted, one each.
     fn count_leaf_tables(&mut self, entries: Live<'_>, extent: &Extent) {
         self.leaf_tables += extent.head().len() + extent.tail().len();
-        for entry in entries.words(extent.first..extent.last + 1).map(Word::get) {
+        let mut running = self.running;
+        for entry in entries.words(extent.first..extent.last + 1).iter().map(Word::get) {
             let present = !entry.is_absent();
-            self.leaf_tables +=
-                (present && !self.running) as usize + (present && !entry.is_table(Level::Pmd)) as usize;
-            self.running = present;
+            let block = present && !entry.is_table(Level::Pmd);
+            self.leaf_tables += (present && !running) as usize + block as usize;
+            running = present;
         }
+        self.running = running;
     }
 }

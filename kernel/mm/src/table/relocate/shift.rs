@@ -69,7 +69,9 @@ impl<M: Machine> Relocation<'_, M> {
         let index = Level::Pte.index(destination);
         debug_assert_eq!(index + pages.len(), stale.count);
         let (from, to) = (self.tables.plain(table), self.tables.plain(stale.table));
-        to.clear(0..index);
+        if index > 0 {
+            to.clear(0..index);
+        }
         from.move_to(&self.tables.machine, pages, to, index);
         stale.table.gain_from(&self.tables.machine, table, count);
     }

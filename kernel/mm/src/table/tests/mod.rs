@@ -1,7 +1,9 @@
 //! The tables on the fake machine, beside a model that is a map of pages.
 
+mod limits;
 mod model;
 mod random;
+mod sequences;
 
 use super::*;
 use crate::fake::FakeMachine;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Access;
+use crate::PhysAddr;
 use crate::fake::tlb::Fault;
 use crate::machine::{MmuFeatures, Tlb};
 use crate::table::page::Table;
@@ -228,6 +229,18 @@ impl Pair {
             }
         }
         self.touched(address, write);
+    }
+
+    /// Notes in the model that stores went to these pages while an edit was under way, wherever they are mapped now.
+    pub(super) fn stored(&mut self, pages: &[PhysAddr]) {
+        let hit = |(page, what): (&u64, &Page)| match what {
+            Page::Mapped(leaf) if pages.contains(&leaf.address) => Some(*page),
+            _ => None,
+        };
+        let touched: Vec<u64> = self.model.iter().filter_map(hit).collect();
+        touched
+            .into_iter()
+            .for_each(|page| self.touched(VirtAddr::new(page * PAGE_SIZE), true));
     }
 
     /// Notes an access in the model: for all pages of the block, if it is one.

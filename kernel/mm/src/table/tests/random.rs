@@ -119,7 +119,7 @@ fn run(pair: &mut Pair, op: Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn tables_are_what_the_model_says(ops in prop::collection::vec(op(), 1..24), features in features(), fail in prop::option::of(0..40u64)) {
@@ -135,7 +135,8 @@ proptest! {
             }
             run(&mut pair, op);
             pair.machine.never_fail();
-            pair.machine.stop_speculation();
+            let stored = pair.machine.stop_speculation();
+            pair.stored(&stored);
             mapped.iter().for_each(|page| pair.access(*page, Access::Read));
             pair.check();
         }

@@ -1,0 +1,128 @@
+//! What an edit costs in entries, what happens when memory runs out, and what is refused.
+
+use super::model::Pair;
+use super::*;
+use crate::machine::MmuFeatures;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const GIB: u64 = 1 << 18;
+
+fn panics(body: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(body)).is_err()
+}
+
+/// Pages, blocks and holes over more than 1 GiB, around page `first`.
+fn scattered(first: u64) -> Pair {
+    let mut pair = Pair::new(16 * 1024, MmuFeatures::all());
+    (first..first + 700).for_each(|page| pair.map(page, RW));
+    pair.map_block(first + 2048, RW);
+    (first + 5000..first + 5020).for_each(|page| pair.map(page, RW));
+    pair.map_block(first + GIB, RW);
+    pair
+}
+
+#[test]
+fn a_gibibyte_that_agrees_moves_by_one_entry() {
+    let mut pair = scattered(2 * GIB);
+    pair.relocate(pages(2 * GIB, GIB), pages(8 * GIB, GIB));
+    let cost = pair.tables.last_call();
+    assert!(
+        cost.written <= 4 && cost.tables_taken == 0 && cost.moved_pud == 1,
+        "{cost:?}"
+    );
+    pair.check();
+    pair.finish();
+}
+
+#[test]
+fn an_absent_gibibyte_is_one_look() {
+    let mut pair = Pair::new(512, MmuFeatures::all());
+    pair.map(1, RW);
+    pair.map(400 * GIB, RW);
+    pair.relocate(pages(GIB, 300 * GIB + 5), pages(1024 * GIB + 7, 300 * GIB + 5));
+    let cost = pair.tables.last_call();
+    assert!(cost.read < 1000 && cost.written == 0, "{cost:?}");
+    pair.check();
+    pair.finish();
+}
+
+#[test]
+fn a_run_of_leaf_tables_is_shifted_with_one_spare() {
+    let mut pair = Pair::new(8192, MmuFeatures::all());
+    (1024..1024 + 4 * 512).for_each(|page| pair.map(page, RW));
+    pair.relocate(pages(1024, 4 * 512), pages(GIB + 1, 4 * 512));
+    let cost = pair.tables.last_call();
+    // A PMD table and one leaf table come, the old PMD table goes; the entries are written once.
+    assert_eq!(
+        (cost.tables_taken, cost.tables_given, cost.moved_pte),
+        (2, 1, 2048),
+        "{cost:?}"
+    );
+    assert!(cost.written < 2048 + 32, "{cost:?}");
+    pair.check();
+    pair.finish();
+}
+
+#[test]
+fn running_out_of_memory_changes_nothing() {
+    for shift in [1, 512, GIB, 512 * GIB + 3] {
+        let source = pages(2 * GIB + 5, GIB + 600);
+        let target = pages(2 * GIB + 5 + 3 * GIB * shift.div_ceil(GIB) + shift, GIB + 600);
+        for takes in 0.. {
+            let mut pair = scattered(2 * GIB);
+            pair.machine.fail_after(takes);
+            let before = pair.model.clone();
+            pair.relocate(source, target);
+            pair.machine.never_fail();
+            pair.check();
+            let moved = pair.model != before;
+            pair.finish();
+            if moved {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_without_its_tables_is_not_mapped() {
+    for takes in 0..3 {
+        let mut pair = Pair::new(512, MmuFeatures::all());
+        let frame = pair.machine.take_frame().unwrap().into_raw();
+        pair.machine.fail_after(takes);
+        let leaf = Leaf {
+            address: frame,
+            attributes: RW,
+        };
+        assert_eq!(pair.tables.map(VirtAddr::new(0x1000), leaf), Err(OutOfMemory));
+        give_back(&pair.machine, Level::Pte, leaf);
+        pair.check();
+        pair.finish();
+    }
+}
+
+#[test]
+fn what_needs_break_before_make_is_refused_where_it_is_not_done() {
+    let mut pair = Pair::new(512, MmuFeatures::all());
+    pair.map(3, RW);
+    assert!(panics(|| pair
+        .tables
+        .protect(pages(3, 1), |_, _, leaf| leaf.attributes
+            | Attributes::DEVICE)));
+    pair.finish();
+}
+
+#[test]
+fn a_relocation_onto_itself_or_onto_something_is_refused() {
+    let mut pair = Pair::new(512, MmuFeatures::all());
+    (3..9).for_each(|page| pair.map(page, RW));
+    assert!(panics(|| pair
+        .tables
+        .relocate(pages(3, 3), VirtAddr::new(5 * PAGE_SIZE))));
+    pair.check();
+    assert!(panics(|| pair
+        .tables
+        .relocate(pages(3, 2), VirtAddr::new(7 * PAGE_SIZE))));
+    // What such a fault of the kernel leaves behind is nobody's to tidy up.
+    core::mem::forget(pair);
+}
