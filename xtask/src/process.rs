@@ -130,7 +130,7 @@ mod tests {
     fn a_process_that_ignores_the_request_is_killed() {
         let mut process = Process::spawn(
             Command::new("sh")
-                .args(["-c", "trap '' TERM; echo on; sleep 60 & wait; wait"])
+                .args(["-c", "trap '' TERM; echo on; exec sleep 60"])
                 .stdout(std::process::Stdio::piped()),
         )
         .unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,9 @@ use crate::{command, compile, say};
 
 /// How long one test may take unless `--timeout` says otherwise. Property tests are among them.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long to wait for the rest of a test's output once it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A test executable that cargo has built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,37 +129,42 @@ fn run(executable: &Executable, name: &str, timeout: Duration) -> Result<()> {
         "--test-threads",
         "1",
     ]);
-    let mut process = Process::spawn(
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped()),
-    )?;
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = Process::spawn(&mut command)?;
     let out = process.child().stdout.take().map(read_in_background);
     let err = process.child().stderr.take().map(read_in_background);
     let ended = process.wait_until(Instant::now() + timeout)?;
     process.end();
-    let text = |reader: Option<std::thread::JoinHandle<String>>| {
-        reader.and_then(|r| r.join().ok()).unwrap_or_default()
-    };
-    let (out, err) = (text(out), text(err));
     let difference = match ended.map(status_of) {
         Some(Ok(0)) => return Ok(()),
         Some(Ok(status)) => format!("exit status {status}"),
         Some(Err(reason)) => reason,
         None => format!("timed out after {} s", timeout.as_secs_f64()),
     };
+    let text = |output: Option<Receiver<String>>| {
+        output
+            .and_then(|output| output.recv_timeout(LAST_WORDS).ok())
+            .unwrap_or_default()
+    };
+    let (out, err) = (text(out), text(err));
     let first = panic_in(&err).unwrap_or(difference);
     bail!("{first}\n--- output ---\n{}{}", own_words(&out), err.trim_end())
 }
 
-fn read_in_background(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+/// Reads a stream to its end, which may come later than that of the process: one that it has left behind may hold on to the stream.
+fn read_in_background(mut stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         // What was read before an error is still worth showing.
         let _ = stream.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+        // Nobody may want it any more.
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
 }
 
 /// The place and message of the first panic in a test's standard error, as `FILE:LINE: MESSAGE`.

@@ -17,7 +17,7 @@ use crate::setup::core::Core;
 use crate::{exit, say, setup, workspace};
 
 /// How long a test in QEMU may take unless `--timeout` says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// The list of program tests.
 const PROGRAMS: &str = "programs/tests.txt";
 
@@ -50,7 +50,7 @@ pub(crate) struct Test {
     /// The options of every Rust test executable.
     #[command(flatten)]
     pub(crate) libtest: Arguments,
-    /// End a test after so many seconds [default: 60 in QEMU, 300 on the host]
+    /// End a test after so many seconds [default: 120 in QEMU, 300 on the host]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
     /// Have each machine wait for a debugger on port 1234 (best with the name of one test)
