@@ -70,7 +70,7 @@ pub(crate) fn all(size: usize, report: &mut Report) -> Result<(), Stopped> {
         there_and_back(name, home, away(home, size) + distance, pages, report)?;
     }
     two_pages(away(home, size), report)?;
-    keep_source(home, away(home, size), pages.div_ceil(4).max(1), report)?;
+    keep_source(home, away(home, size), quarter(pages), report)?;
     grow(report)?;
     expect("its marks at the end", home, pages, marked(home, pages, SALT))?;
     report.finish(pages);
@@ -84,6 +84,12 @@ const DISTANCES: [(&str, usize); 4] = [
     ("places differ by 2 MiB", 2 * MIB),
     ("places differ by 1 GiB", GIB),
 ];
+
+/// A quarter of the pages, in whole 2 MiB blocks.
+fn quarter(pages: usize) -> usize {
+    const BLOCK: usize = 2 * MIB / PAGE;
+    (pages / 4).next_multiple_of(BLOCK).max(BLOCK)
+}
 
 /// The place to move to: a multiple of 1 GiB away from home, and clear of it.
 fn away(home: usize, size: usize) -> usize {
