@@ -89,7 +89,10 @@ pub(crate) fn try_current() -> Option<Current> {
 /// `ENOMEM` where the queues have no room for one more.
 pub(crate) fn start(thread: Arc<Thread>) -> Result<(), Errno> {
     make_room()?;
-    QUEUES.lock().ready.push_back(thread);
+    let mut queues = QUEUES.lock();
+    queues.ready.push_back(thread);
+    // Whoever runs had no one to share the core with until now.
+    arm_timer(&queues);
     Ok(())
 }
 

@@ -81,17 +81,15 @@ pub(super) fn sigaltstack(call: &mut Call<'_>) -> Answer {
     Ok(0)
 }
 
-/// To a process, or to all of them: there is one process group, and everything is in it.
+/// To a process, or to the group of processes, of which there is one. "All others" are none.
 pub(super) fn kill(call: &mut Call<'_>) -> Answer {
-    let id = call.int(0);
-    let target = if id <= 0 && id > i32::MIN {
-        call.process().id
-    } else {
-        id as u32
+    let own = call.process().id;
+    let target = match call.int(0) {
+        0 => own,
+        -1 => return Err(Errno::ESRCH),
+        id if id < 0 && id.unsigned_abs() != own => return Err(Errno::ESRCH),
+        id => id.unsigned_abs(),
     };
-    if id < -1 && id.unsigned_abs() != call.process().id {
-        return Err(Errno::ESRCH);
-    }
     let thread = process::find_thread(target).ok_or(Errno::ESRCH)?;
     send(call, &thread, call.int(1), SI_USER as i32)
 }

@@ -19,6 +19,9 @@ use mm::{PAGE_SIZE, TASK_SIZE};
 /// The size of one ELF64 program header, which `e_phentsize` must name.
 pub(crate) const PROGRAM_HEADER_SIZE: u64 = 56;
 
+/// The largest alignment of a segment that makes sense: no page is larger.
+const LARGEST_ALIGNMENT: u64 = 1 << 30;
+
 /// What a program file asks for. Addresses are the file's own: an image that can lie anywhere gets its base added later.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Image {
@@ -128,7 +131,10 @@ impl fmt::Display for Refusal {
                 "segment {segment}: address and file offset differ modulo the page size"
             ),
             Self::BadAlignment { segment } => {
-                write!(f, "segment {segment}: the alignment isn't a power of two")
+                write!(
+                    f,
+                    "segment {segment}: the alignment isn't a power of two up to 1 GiB"
+                )
             }
             Self::Overlap { segment } => {
                 write!(f, "segment {segment} overlaps or lies below the one before it")
@@ -170,6 +176,16 @@ impl Image {
             alignment,
             segments,
         })
+    }
+
+    /// The image `distance` further up, modulo 2^64: what can't lie there is noticed when it is mapped.
+    pub(crate) fn moved(mut self, distance: u64) -> Self {
+        self.entry = self.entry.wrapping_add(distance);
+        self.headers = self.headers.map(|address| address.wrapping_add(distance));
+        for segment in &mut self.segments {
+            segment.start = segment.start.wrapping_add(distance);
+        }
+        self
     }
 
     /// The first page's address and one past the last page's.
@@ -304,7 +320,7 @@ fn alignment(table: &SegmentTable<'_, LittleEndian>) -> Result<u64, Refusal> {
         .enumerate()
         .filter(|(_, header)| header.p_type == abi::PT_LOAD)
     {
-        if header.p_align > 1 && !header.p_align.is_power_of_two() {
+        if header.p_align > LARGEST_ALIGNMENT || header.p_align > 1 && !header.p_align.is_power_of_two() {
             return Err(Refusal::BadAlignment { segment: index });
         }
         largest = largest.max(header.p_align);

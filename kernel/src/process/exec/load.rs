@@ -77,49 +77,47 @@ pub(crate) struct Loaded {
 /// # Errors
 /// See [`Failure`]; the space is then of no more use.
 pub(crate) fn load(space: &Mutex<Space>, start: &Start<'_>) -> Result<Loaded, Failure> {
-    let image = Image::parse(start.bytes).map_err(Failure::Refused)?;
-    let base = if image.position_independent {
-        base(&image)
-    } else {
-        0
-    };
+    let image = placed(Image::parse(start.bytes).map_err(Failure::Refused)?)?;
     let vdso = {
         let mut space = space.lock();
-        map_segments(&mut space, &image, base, &start.object)?;
-        space.layout_mut().brk_start = base + image.span().end;
+        map_segments(&mut space, &image, &start.object)?;
+        space.layout_mut().brk_start = image.span().end;
         map_stack(&mut space, &image)?;
         vdso::map(&mut space).map_err(|errno| Failure::Unmappable("the vdso", errno))?
     };
-    clear_tails(&image, base)?;
-    let stack = fill_stack(start, facts(&image, base, vdso))?;
+    clear_tails(&image)?;
+    let stack = fill_stack(start, facts(&image, vdso))?;
     Ok(Loaded {
-        frame: UserFrame::new(base + image.entry, stack),
+        frame: UserFrame::new(image.entry, stack),
         signal_return: vdso.signal_return,
     })
 }
 
-/// What is added to the addresses of an image that can lie anywhere.
-fn base(image: &Image) -> u64 {
-    let start = ANYWHERE_BASE & !(image.alignment - 1);
-    start.wrapping_sub(image.span().start)
+/// The image where it is to lie: where it says, or if that doesn't matter where programs are put.
+fn placed(image: Image) -> Result<Image, Failure> {
+    if !image.position_independent {
+        return Ok(image);
+    }
+    let (span, start) = (image.span(), ANYWHERE_BASE & !(image.alignment - 1));
+    if span.end - span.start > TASK_SIZE - start {
+        return Err(Failure::Unmappable("a segment", Errno::ENOMEM));
+    }
+    // Addresses keep their remainder modulo the alignment.
+    let distance = start.wrapping_sub(span.start & !(image.alignment - 1));
+    Ok(image.moved(distance))
 }
 
-fn map_segments(
-    space: &mut Space,
-    image: &Image,
-    base: u64,
-    object: &Object<Machine>,
-) -> Result<(), Failure> {
+fn map_segments(space: &mut Space, image: &Image, object: &Object<Machine>) -> Result<(), Failure> {
     let mut mapped_to = 0;
     for segment in &image.segments {
-        let start = (base + segment.start) & !(PAGE_SIZE - 1);
         // Two segments may share a page; the later one has it, as on Linux.
-        let fixed = if start < mapped_to {
+        let shares_page = segment.start & !(PAGE_SIZE - 1) < mapped_to;
+        let fixed = if shares_page {
             MAP_FIXED
         } else {
             MAP_FIXED_NOREPLACE
         };
-        mapped_to = map_segment(space, segment, base, fixed, object)
+        mapped_to = map_segment(space, segment, fixed, object)
             .map_err(|errno| Failure::Unmappable("a segment", errno))?;
     }
     Ok(())
@@ -129,14 +127,13 @@ fn map_segments(
 fn map_segment(
     space: &mut Space,
     segment: &Segment,
-    base: u64,
     fixed: u32,
     object: &Object<Machine>,
 ) -> Result<u64, Errno> {
     let prot = prot_bits(segment.protection);
-    let start = (base + segment.start) & !(PAGE_SIZE - 1);
-    let file_end = (base + segment.file_end()).next_multiple_of(PAGE_SIZE);
-    let end = (base + segment.end()).next_multiple_of(PAGE_SIZE);
+    let start = segment.start & !(PAGE_SIZE - 1);
+    let file_end = segment.file_end().next_multiple_of(PAGE_SIZE);
+    let end = segment.end().next_multiple_of(PAGE_SIZE);
     let has_file = segment.file.start < segment.file.end;
     let zeros_from = if has_file { file_end } else { start };
     let mut map = |addr, end: u64, flags: u32, backing| {
@@ -176,10 +173,10 @@ fn prot_bits(protection: Protection) -> u64 {
 }
 
 /// Zeros the rest of each page on which the file's part of a segment ends and its zeros begin.
-fn clear_tails(image: &Image, base: u64) -> Result<(), Failure> {
+fn clear_tails(image: &Image) -> Result<(), Failure> {
     for segment in image.segments.iter().filter(|segment| segment.protection.write) {
-        let tail = base + segment.file_end();
-        let len = (tail.next_multiple_of(PAGE_SIZE) - tail).min(segment.end() - segment.file_end());
+        let tail = segment.file_end();
+        let len = (tail.next_multiple_of(PAGE_SIZE) - tail).min(segment.end() - tail);
         let has_file = segment.file.start < segment.file.end;
         if has_file && len > 0 {
             user::clear(tail, len as usize).map_err(|_| Failure::OutOfMemory)?;
@@ -201,11 +198,11 @@ fn map_stack(space: &mut Space, image: &Image) -> Result<(), Failure> {
     Ok(())
 }
 
-fn facts(image: &Image, base: u64, vdso: Vdso) -> Facts {
+fn facts(image: &Image, vdso: Vdso) -> Facts {
     Facts {
-        headers: image.headers.map_or(0, |address| base + address),
+        headers: image.headers.unwrap_or(0),
         header_count: image.header_count,
-        entry: base + image.entry,
+        entry: image.entry,
         vdso: vdso.base,
         hwcap: hwcap::first(),
         hwcap2: hwcap::second(),

@@ -113,6 +113,16 @@ crate::ktest! {
         assert_eq!(image.alignment, 0x1_0000);
     }
 
+    /// An image that can lie anywhere keeps its layout wherever it is put.
+    fn an_image_moves_as_a_whole() {
+        let image = Image::parse(&File::good().bytes()).expect("nothing is wrong with it");
+        let moved = Image::parse(&File::good().bytes()).expect("the same").moved(0x1000_0000);
+        assert_eq!((moved.entry, moved.headers), (0x1040_0100, Some(0x1040_0040)));
+        assert_eq!(moved.span(), 0x1040_0000..0x1040_6000);
+        assert_eq!(moved.segments[1].file, image.segments[1].file);
+        assert_eq!(moved.moved(0u64.wrapping_sub(0x1000_0000)), image);
+    }
+
     /// Files that are something else are named for what they are.
     fn other_files_are_refused() {
         assert_eq!(Image::parse(b"#!/bin/sh\n").err(), Some(Refusal::NotElf));
@@ -149,6 +159,10 @@ crate::ktest! {
         assert_eq!(refusal(|file| file.headers[1][5] = 0x80), Some(Refusal::FileLargerThanMemory { segment: 1 }));
         assert_eq!(refusal(|file| file.headers[1][2] += 1), Some(Refusal::Misaligned { segment: 1 }));
         assert_eq!(refusal(|file| file.headers[1][6] = 3), Some(Refusal::BadAlignment { segment: 1 }));
+        assert_eq!(
+            refusal(|file| file.headers[1][6] = 1 << 40),
+            Some(Refusal::BadAlignment { segment: 1 })
+        );
         assert_eq!(refusal(|file| file.headers[1][2] = 0x40_0200), Some(Refusal::Overlap { segment: 1 }));
         assert_eq!(refusal(|file| file.headers.swap(0, 1)), Some(Refusal::Overlap { segment: 1 }));
         for address in [0xffff_8000_0000_2200, 1 << 48 | 0x200, 0x0000_ffff_ffff_f200, u64::MAX - 0xdff] {

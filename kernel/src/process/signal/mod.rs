@@ -44,6 +44,16 @@ const FIRST_REAL_TIME: u8 = 32;
 /// How many signals may be pending for one thread (`RLIMIT_SIGPENDING` is for all of a user's; this bounds the memory).
 const MOST_PENDING: usize = 1024;
 
+/// The flags of an action that mean something; others are forgotten, by which programs find out (`sigaction(2)`, SA_UNSUPPORTED).
+const KNOWN_FLAGS: u64 = (linux::SA_NOCLDSTOP
+    | linux::SA_NOCLDWAIT
+    | linux::SA_SIGINFO
+    | linux::SA_ONSTACK
+    | linux::SA_RESTART
+    | linux::SA_NODEFER
+    | linux::SA_RESETHAND
+    | linux::SA_RESTORER) as u64;
+
 /// One signal on its way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signal {
@@ -152,6 +162,7 @@ impl Actions {
         if signal == number::SIGKILL || signal == number::SIGSTOP {
             return Err(Errno::EINVAL);
         }
+        action.flags &= KNOWN_FLAGS;
         action.mask = Set(action.mask).without_unblockable().0;
         self.0[usize::from(signal) - 1] = action;
         Ok(())
