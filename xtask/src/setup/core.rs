@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::rust_src;
 use crate::compile::TARGET;
 use crate::options::BuildOptions;
-use crate::{command, say};
+use crate::{command, say, workspace};
 
 /// Where `core` and `alloc` come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,9 +71,17 @@ impl Compiler {
     pub(crate) fn find() -> Result<Self> {
         let ask = |arguments: &[&str]| {
             let mut rustc = Command::new("rustc");
-            rustc.args(arguments).current_dir(crate::workspace::root());
-            command::output_of(&mut rustc)
-                .context("`rustc` does not answer; install Rust from https://rustup.rs")
+            rustc.args(arguments).current_dir(workspace::root());
+            let output = rustc
+                .output()
+                .context("`rustc` can't be started; install Rust from https://rustup.rs")?;
+            if !output.status.success() {
+                bail!(
+                    "`rustc` fails: {}",
+                    String::from_utf8_lossy(&output.stderr).trim()
+                );
+            }
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         let verbose = ask(&["--version", "--verbose"])?;
         let Some(version) = verbose.lines().find_map(|line| line.strip_prefix("release: ")) else {
@@ -107,7 +115,7 @@ impl Compiler {
             return None;
         }
         let mut rustup = Command::new("rustup");
-        rustup.current_dir(crate::workspace::root());
+        rustup.current_dir(workspace::root());
         Some(rustup)
     }
 }

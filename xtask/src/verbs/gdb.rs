@@ -103,8 +103,12 @@ impl Gdb {
 /// The debugger's command line.
 fn attach(debugger: &str, elf: &Path) -> Command {
     let mut gdb = Command::new(debugger);
-    gdb.arg(workspace::short(elf))
-        .args(["-ex", "target remote :1234", "-ex", "hbreak kernel_main"]);
+    gdb.arg("-quiet").arg(workspace::short(elf)).args([
+        "-ex",
+        "target remote :1234",
+        "-ex",
+        "hbreak kernel_main",
+    ]);
     gdb
 }
 
