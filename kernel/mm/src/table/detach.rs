@@ -1,7 +1,7 @@
 //! The first step of a bracket: everything in a range loses its valid bit, at the highest level that nobody shares.
 
 use super::PageTables;
-use super::level::Level;
+use super::level::{ENTRIES, Level};
 use super::page::Table;
 use crate::PageRange;
 use crate::machine::{Machine, Reach};
@@ -239,9 +239,21 @@ impl<M: Machine> PageTables<M> {
         if !ends.all(|index| self.end_belongs(level, table, range, index)) {
             return false;
         }
-        self.counters.read += extent.len() as u64;
-        let words = self.live(table).words(extent.first..extent.last + 1);
-        words.iter().filter(|word| !word.get().is_absent()).count() == occupancy
+        // Whichever is less to look at: what lies inside, or what lies outside.
+        let words = self.live(table).words(0..ENTRIES);
+        let (below, inside, above) = (
+            &words[..extent.first],
+            &words[extent.first..=extent.last],
+            &words[extent.last + 1..],
+        );
+        let few = inside.len() <= ENTRIES / 2;
+        let only = if few {
+            inside.iter().filter(|word| !word.get().is_absent()).count() == occupancy
+        } else {
+            below.iter().chain(above).all(|word| word.get().is_absent())
+        };
+        self.counters.read += if few { extent.len() } else { ENTRIES - extent.len() } as u64;
+        only
     }
 
     /// Whether what lies below the entry of `index`, which reaches out of `range`, lies in the range.

@@ -227,6 +227,14 @@ impl Plain<'_> {
         words.iter().map(|word| (*word != 0) as usize).sum()
     }
 
+    /// Whether all entries of `range` are absent.
+    pub(super) fn is_empty(self, range: Range<usize>) -> bool {
+        let words = self.at(&range);
+        // SAFETY: as for `count`.
+        let words = unsafe { core::slice::from_raw_parts(words.as_ptr(), range.len()) };
+        words.iter().fold(0, |any, word| any | word) == 0
+    }
+
     /// Makes the entries of `range` absent.
     pub(super) fn clear(self, range: Range<usize>) {
         let words = self.at(&range);

@@ -121,9 +121,8 @@ impl<M: Machine> Relocation<'_, M> {
         let (to, live) = self.target_table(Level::Pte, destination);
         let index = Level::Pte.index(destination);
         let machine = &self.tables.machine;
-        debug_assert_eq!(
-            to.plain(machine).count(index..index + run.len()),
-            0,
+        debug_assert!(
+            to.plain(machine).is_empty(index..index + run.len()),
             "the target is in use"
         );
         if live {
