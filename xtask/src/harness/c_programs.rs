@@ -21,28 +21,53 @@ const LINKINGS: [(&str, Linking); 4] = [
     ("musl-static-pie", Linking::MuslPie),
 ];
 
-/// A program's arguments, what it must print and with what it must end.
+/// A test: a program with its arguments, what it must print and with what it must end.
 struct Run {
+    name: &'static str,
     source: &'static str,
     arguments: &'static [&'static str],
     output: &'static str,
     status: u8,
 }
 
-const RUNS: [Run; 2] = [
+const RUNS: [Run; 7] = [
     Run {
+        name: "arguments",
         source: "arguments.c",
         arguments: &["a", "b c", ""],
         output: "4 arguments\n[a]\n[b c]\n[]\n",
         status: 7,
     },
     Run {
+        name: "library",
         source: "library.c",
         arguments: &[],
         output: "all is well\n",
         status: 0,
     },
+    Run {
+        name: "signals",
+        source: "signals.c",
+        arguments: &[],
+        output: "all is well\n",
+        status: 0,
+    },
+    ends("signals::overflow", &["overflow"], 139),
+    ends("signals::overflow-handled", &["overflow-handled"], 3),
+    ends("signals::no-frame", &["no-frame"], 139),
+    ends("signals::terminate", &["terminate"], 143),
 ];
+
+/// One of the ways in which a signal ends a program, which says nothing itself.
+const fn ends(name: &'static str, way: &'static [&'static str], status: u8) -> Run {
+    Run {
+        name,
+        source: "signals.c",
+        arguments: way,
+        output: "",
+        status,
+    }
+}
 
 /// The trials: each program with each library. Where the compiler or a library can't be had, they are skipped and say why.
 pub(crate) fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
@@ -51,7 +76,7 @@ pub(crate) fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
     for (linking_name, linking) in LINKINGS {
         for run in &RUNS {
             let stem = run.source.trim_end_matches(".c");
-            let name = format!("program::c::{linking_name}::{stem}");
+            let name = format!("program::c::{linking_name}::{}", run.name);
             let program = match &compiler {
                 Ok(compiler) => compiler.supports(linking),
                 Err(error) => Err(format!("{error:#}")),
