@@ -1,5 +1,5 @@
-//! The short way for a few entries of one table, to a place in one table: a few pages, or whole gibibytes that agree. Most
-//! moves are of that kind. It does what the general way does, without recursion.
+//! The short way for whole entries of one table, to a place in one table: a few pages, or gibibytes that agree. Most moves
+//! are of that kind. It does what the general way does, without recursion.
 
 use super::graft::graft_words;
 use crate::machine::{Machine, Reach};
@@ -10,9 +10,6 @@ use crate::table::page::Table;
 use crate::{PageRange, VirtAddr};
 use core::cmp::Ordering;
 use core::ops::Range;
-
-/// Up to so many entries are looked at twice to find out whether this way can be gone.
-const FEW: u64 = 32;
 
 /// The place in a table where a table of the next level hangs, or would.
 #[derive(Clone, Copy)]
@@ -27,7 +24,7 @@ struct Run {
     entries: Range<usize>,
 }
 
-/// The highest level of whose whole entries both ranges consist, if they are few and of one table on either side.
+/// The highest level of whose whole entries both ranges consist, if they are of one table on either side.
 fn level_of_few(source: PageRange, target: PageRange) -> Option<Level> {
     let alignment = (source.start().get() | source.end().get() | target.start().get()).trailing_zeros();
     let level = [Level::Pud, Level::Pmd, Level::Pte]
@@ -35,7 +32,7 @@ fn level_of_few(source: PageRange, target: PageRange) -> Option<Level> {
         .find(|level| alignment >= level.shift())?;
     let region = level.table_shift();
     let in_one = |range: PageRange| (range.start().get() ^ (range.end() - 1).get()) >> region == 0;
-    (source.len() >> level.shift() <= FEW && in_one(source) && in_one(target)).then_some(level)
+    (in_one(source) && in_one(target)).then_some(level)
 }
 
 impl<M: Machine> PageTables<M> {
@@ -63,25 +60,30 @@ impl<M: Machine> PageTables<M> {
         };
         let at = level.index(target.start());
 
-        let words = self.live(run.table).words(run.entries.clone());
-        let count = words.iter().filter(|word| !word.get().is_absent()).count();
-        self.counters.read += 6 + 2 * run.entries.len() as u64;
-        if count == 0 {
-            return Some(());
-        }
         let (occupancy, contiguous) = run.table.state(&self.machine);
-        // Without this table the one above could be empty too: that is for the general way.
-        let emptied = occupancy == count;
-        if contiguous || (emptied && from.parent != to.parent && from.parent.occupancy(&self.machine) == 1) {
+        if contiguous {
             return None;
         }
-        self.counters.written += 3 * count as u64;
-        self.counters.moved(level, count);
-        if emptied {
-            self.move_all(from, &run, to, at, source);
-        } else {
-            self.detach_few(level, &run, source);
+        self.counters.read += 6 + 2 * run.entries.len() as u64;
+        if occupancy <= run.entries.len() {
+            let words = self.live(run.table).words(run.entries.clone());
+            let count = words.iter().filter(|word| !word.get().is_absent()).count();
+            if count == occupancy {
+                // Without this table the one above could be empty too: that is for the general way.
+                if from.parent != to.parent && from.parent.occupancy(&self.machine) == 1 {
+                    return None;
+                }
+                self.move_all(from, &run, to, at, source);
+                self.counters.written += 2 * count as u64;
+                self.counters.moved(level, count);
+                return Some(());
+            }
+        }
+        let count = self.detach_few(level, &run, source);
+        if count > 0 {
             self.move_few(&run, to, at);
+            self.counters.written += 3 * count as u64;
+            self.counters.moved(level, count);
         }
         Some(())
     }
@@ -108,12 +110,16 @@ impl<M: Machine> PageTables<M> {
         (!entry.is_absent()).then(|| Table::of(entry))
     }
 
-    /// Detaches and flushes entries of a table that keeps others.
+    /// Detaches and flushes entries of a table that keeps others; answers how many are not absent.
     #[inline]
-    fn detach_few(&mut self, level: Level, run: &Run, source: PageRange) {
-        let (mut leaves, mut tables) = (false, false);
+    fn detach_few(&mut self, level: Level, run: &Run, source: PageRange) -> usize {
+        let (mut leaves, mut tables, mut count) = (false, false, 0);
         for word in run.table.live(&self.machine).words(run.entries.clone()) {
             let entry = word.get();
+            if entry.is_absent() {
+                continue;
+            }
+            count += 1;
             if entry.is_table(level) {
                 word.set(entry.detached());
                 tables = true;
@@ -124,6 +130,7 @@ impl<M: Machine> PageTables<M> {
         if leaves || tables {
             self.flush(source, if tables { Reach::Walk } else { Reach::Leaf });
         }
+        count
     }
 
     /// Moves detached entries to index `at` of the table that hangs at the target, or of a new one.
@@ -163,20 +170,25 @@ impl<M: Machine> PageTables<M> {
         }
     }
 
-    /// Moves the entries of a detached table, all that it holds, to index `at` of the same table.
+    /// Moves the entries of a detached table, all that it holds, to index `at` of the same table, in the order in which
+    /// nothing is overwritten that has still to move.
     fn shift_few(&mut self, run: &Run, at: usize) {
+        let Range { start, end } = run.entries;
         let words = run.table.live(&self.machine);
-        let first = run.entries.start;
-        let step = |index: usize| {
-            let entry = words.get(index);
-            words.set(index, Descriptor::ABSENT);
-            words.set(at + index - first, entry);
-        };
-        // In the order in which nothing is overwritten that has still to move.
-        match at.cmp(&first) {
-            Ordering::Less => run.entries.clone().for_each(step),
+        match at.cmp(&start) {
+            Ordering::Less => {
+                for index in run.entries.clone() {
+                    let entry = words.get(index);
+                    words.set(index, Descriptor::ABSENT);
+                    words.set(at + index - start, entry);
+                }
+            }
             Ordering::Equal => {}
-            Ordering::Greater => run.entries.clone().rev().for_each(step),
+            Ordering::Greater => {
+                let plain = self.plain(run.table);
+                plain.move_to(&self.machine, run.entries.clone(), plain, at);
+                plain.clear(start..at.min(end));
+            }
         }
     }
 
