@@ -5,7 +5,7 @@ use aarch64_cpu::asm::barrier;
 use core::arch::asm;
 
 /// Makes instruction fetches see the `len` bytes at `start`, which were written as data: to be called before they are mapped
-/// executable (Arm ARM, B2.7.4.4).
+/// executable, at whatever address (Arm ARM, B2.7.4.4).
 pub(crate) fn sync_instructions(start: *const u8, len: usize) {
     let features = cpu::features();
     if !features.unified_data {
@@ -16,7 +16,13 @@ pub(crate) fn sync_instructions(start: *const u8, len: usize) {
         });
     }
     barrier::dsb(barrier::ISH);
-    if !features.unified_instructions {
+    if !features.unified_instructions && features.aliasing_instructions {
+        // The Cortex-A53's are virtually indexed: a line fetched by the program's address is not found by the kernel's. One core
+        // runs programs, so its own caches are enough.
+        // SAFETY: has everything fetched again.
+        unsafe { asm!("ic iallu", options(nostack, preserves_flags)) };
+        barrier::dsb(barrier::ISH);
+    } else if !features.unified_instructions {
         for_each_line(start, len, features.instruction_line, |line| {
             // SAFETY: has the line fetched again.
             unsafe { asm!("ic ivau, {}", in(reg) line, options(nostack, preserves_flags)) };

@@ -31,6 +31,9 @@ pub(crate) struct Features {
     pub(crate) instruction_line: usize,
     /// Instruction fetches see what the data caches hold (CTR_EL0.IDC): new code need not be cleaned from them.
     pub(crate) unified_data: bool,
+    /// Instruction caches may hold a line of memory once for each address that it was fetched by (CTR_EL0.L1Ip is not PIPT):
+    /// to invalidate by another address is not enough.
+    pub(crate) aliasing_instructions: bool,
     /// Instruction caches need not be invalidated for new code (CTR_EL0.DIC).
     pub(crate) unified_instructions: bool,
     /// The model and its revision.
@@ -73,9 +76,13 @@ const NONE: Features = Features {
     data_line: 16,
     instruction_line: 16,
     unified_data: false,
+    aliasing_instructions: true,
     unified_instructions: false,
     midr: 0,
 };
+
+/// CTR_EL0.L1Ip of instruction caches that are indexed and tagged by the physical address.
+const PHYSICALLY_TAGGED: u64 = 3;
 
 /// The value of an ID register that `aarch64-cpu` doesn't have.
 macro_rules! read_register {
@@ -135,6 +142,7 @@ fn read() -> Features {
         data_line: 4 << field(ctr, 16),
         instruction_line: 4 << field(ctr, 0),
         unified_data: ctr >> 28 & 1 != 0,
+        aliasing_instructions: ctr >> 14 & 3 != PHYSICALLY_TAGGED,
         unified_instructions: ctr >> 29 & 1 != 0,
         midr,
     }
