@@ -15,6 +15,8 @@ use crate::sync::Mutex;
 const END_OF_INPUT: u8 = 4;
 /// Rubs out the character before it, as terminals send it.
 const RUB_OUT: [u8; 2] = [8, 127];
+/// The longest line that is kept: what comes beyond it is lost (`termios(3)`, canonical mode).
+const LONGEST_LINE: usize = 4095;
 /// How long a reader sleeps before it looks at the serial line again, in nanoseconds.
 const POLL_INTERVAL: u64 = 5_000_000;
 
@@ -140,10 +142,11 @@ fn poll_line() -> bool {
                     console::write(b"\x08 \x08");
                 }
             }
-            _ => {
+            _ if input.line.len() < LONGEST_LINE && input.line.try_reserve(2).is_ok() => {
                 console::write(&[byte]);
                 input.line.push(byte);
             }
+            _ => {}
         }
     }
     true
