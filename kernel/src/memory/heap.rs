@@ -15,8 +15,9 @@ use crate::sync::Mutex;
 
 /// Where the heap begins: 4 GiB above the kernel stacks.
 const START: u64 = KERNEL_STACKS + (4 << 30);
-/// How large it may become.
-const MOST: u64 = 1 << 30;
+/// How large it may become: more than there is memory. Its limit is the memory, so that whoever asks [`super::is_short`] has asked
+/// for the heap as well.
+const MOST: u64 = 1 << 40;
 /// By how much it grows, in bytes.
 const STEP: u64 = 64 << 10;
 
@@ -38,7 +39,8 @@ impl Grown {
     /// Makes the heap larger by at least `bytes`. What could be mapped is the heap's even if that is less.
     fn grow(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
         let bytes = bytes.checked_next_multiple_of(STEP).ok_or(OutOfMemory)?;
-        if bytes > MOST - self.bytes {
+        // A piece that can't be had leaves the memory there is to others.
+        if bytes > MOST - self.bytes || bytes / PAGE_SIZE > frames::free_frames() as u64 {
             return Err(OutOfMemory);
         }
         let mut mapped = 0;
@@ -109,10 +111,12 @@ crate::ktest! {
         }
     }
 
-    /// A piece too large for the machine is refused and not a panic.
+    /// A piece too large for the machine is refused and not a panic, and takes nothing from others.
     fn too_large_a_piece_is_refused() {
         let mut vector = alloc::vec::Vec::<u8>::new();
-        assert!(vector.try_reserve_exact(2 << 30).is_err());
+        let free = frames::free_frames();
+        assert!(vector.try_reserve_exact((free + 1) * PAGE_SIZE as usize).is_err());
+        assert_eq!(frames::free_frames(), free);
         assert!(vector.try_reserve_exact(isize::MAX as usize).is_err());
         assert!(vector.try_reserve_exact(100_000).is_ok());
     }

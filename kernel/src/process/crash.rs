@@ -1,6 +1,5 @@
 //! What a person reads when a signal ends a program.
 
-use alloc::format;
 use alloc::string::String;
 
 use super::Thread;
@@ -59,15 +58,21 @@ fn describe(signal: &Signal) -> (&'static str, &'static str) {
 
 /// Tells an address, and the mapping that it lies in or below.
 fn print_place(what: &str, thread: &Thread, address: u64) {
-    let place = {
-        let space = thread.process.space.lock();
-        match space.mappings_from(address).next() {
-            Some(mapping) if mapping.range.start().get() <= address => format!("in {}", Shown(&mapping)),
-            Some(mapping) => format!("not mapped; the next mapping is {}", Shown(&mapping)),
-            None => String::from("not mapped; nothing is mapped above"),
-        }
+    // Printed as it is formatted: there may be no memory left for a string.
+    let print = |place: core::fmt::Arguments<'_>| {
+        print_error(format_args!("  {what:<7} {address:#018x}  {place}\n"));
     };
-    print_error(format_args!("  {what:<7} {address:#018x}  {place}\n"));
+    let space = thread.process.space.lock();
+    match space.mappings_from(address).next() {
+        Some(mapping) if mapping.range.start().get() <= address => {
+            print(format_args!("in {}", Shown(&mapping)));
+        }
+        Some(mapping) => print(format_args!(
+            "not mapped; the next mapping is {}",
+            Shown(&mapping)
+        )),
+        None => print(format_args!("not mapped; nothing is mapped above")),
+    }
 }
 
 /// A mapping in the words of `/proc/PID/maps`.

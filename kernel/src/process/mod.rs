@@ -187,11 +187,12 @@ pub(crate) fn find(id: u32) -> Option<Arc<Process>> {
     thread.map(|thread| thread.process.clone())
 }
 
-/// Does `work` on every address space, one after the other.
+/// Does `work` on every address space, one after the other. Takes no memory: a file is also cut to get some back.
 pub(crate) fn for_each_space(work: impl Fn(&mut AddressSpace<Machine>)) {
-    let threads: Vec<Arc<Thread>> = THREADS.lock().iter().filter_map(Weak::upgrade).collect();
     // One thread a process is enough: the first has the process's number, and stays in the list while the process does.
-    for thread in threads.iter().filter(|thread| thread.id == thread.process.id) {
+    let leader = |thread: &Arc<Thread>| thread.id == thread.process.id;
+    let at = |index: usize| THREADS.lock().get(index).map(Weak::upgrade);
+    for thread in (0..).map_while(at).flatten().filter(leader) {
         work(&mut thread.process.space.lock());
     }
 }

@@ -98,6 +98,7 @@ pub(super) fn lseek(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn getdents64(call: &mut Call<'_>) -> Answer {
+    call.may_keep()?;
     let open = call.process().files.lock().get(call.int(0))?.clone();
     let room = call.uint(2) as usize;
     let mut records: Vec<u8> = Vec::new();

@@ -36,6 +36,7 @@ pub(super) fn mmap(call: &mut Call<'_>) -> Answer {
 
 /// The file that argument 4 names, as something to map.
 fn file_backing(call: &Call<'_>, offset: u64) -> Result<Backing<Machine>, Errno> {
+    call.may_keep()?;
     let open = call.process().files.lock().get(call.int(4))?.clone();
     if !open.is_readable() {
         let is_path = open.flags() & linux_raw_sys::general::O_PATH != 0;

@@ -58,8 +58,9 @@ impl Call<'_> {
         UserPtr::new(self.frame.x[index])
     }
 
-    /// Argument `index` as a path.
+    /// Argument `index` as a path. To follow one takes memory that the kernel can't do without halfway, so there must be some.
     fn path(&self, index: usize) -> Result<alloc::vec::Vec<u8>, Errno> {
+        self.may_keep()?;
         user::string_in(
             self.frame.x[index],
             linux_raw_sys::general::PATH_MAX as usize,
@@ -67,7 +68,8 @@ impl Call<'_> {
         )
     }
 
-    /// Refuses a call that would have the kernel keep something for the program where only the kernel's own memory is left.
+    /// Refuses a call that takes memory of the kernel's heap for the program where only the kernel's own reserve is left: what the
+    /// call takes then can't fail.
     fn may_keep(&self) -> Result<(), Errno> {
         if memory::is_short() {
             Err(Errno::ENOMEM)

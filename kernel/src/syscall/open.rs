@@ -24,7 +24,6 @@ const MEMORY_NAME_SIZE: usize = 250;
 const ANY_EXECUTE: u32 = 0o111;
 
 pub(super) fn openat(call: &mut Call<'_>) -> Answer {
-    call.may_keep()?;
     let flags = call.uint(2);
     let path = call.path(1)?;
     let follow = flags & O_NOFOLLOW == 0 && flags & (O_CREAT | O_EXCL) != O_CREAT | O_EXCL;
