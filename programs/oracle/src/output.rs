@@ -1,0 +1,78 @@
+//! Text that is hashed, and printed if that is wanted.
+
+use core::fmt::{self, Write};
+
+/// Bytes of output that go in one system call.
+const ROOM: usize = 4096;
+
+/// Where a script's account goes.
+pub(crate) struct Output {
+    /// Whether it is printed.
+    pub(crate) verbose: bool,
+    hash: u64,
+    buffer: [u8; ROOM],
+    used: usize,
+}
+
+/// The start of FNV-1a with 64 bits (draft-eastlake-fnv).
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+impl Output {
+    /// With nothing in it.
+    pub(crate) fn new(verbose: bool) -> Self {
+        Output {
+            verbose,
+            hash: START,
+            buffer: [0; ROOM],
+            used: 0,
+        }
+    }
+
+    /// The hash of all that was written since the last call of this.
+    pub(crate) fn take_hash(&mut self) -> u64 {
+        core::mem::replace(&mut self.hash, START)
+    }
+
+    /// Prints, whether verbose or not, and outside the hash.
+    pub(crate) fn print(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        Printed(self).write_fmt(text)
+    }
+
+    /// Sends off what is still here.
+    pub(crate) fn flush(&mut self) -> fmt::Result {
+        let used = core::mem::take(&mut self.used);
+        rt::file::write_all(1, &self.buffer[..used]).map_err(|_| fmt::Error)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> fmt::Result {
+        for &byte in bytes {
+            if self.used == ROOM {
+                self.flush()?;
+            }
+            self.buffer[self.used] = byte;
+            self.used += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        match self.verbose {
+            true => self.put(text.as_bytes()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The same, past the hash.
+struct Printed<'a>(&'a mut Output);
+
+impl Write for Printed<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.put(text.as_bytes())
+    }
+}
