@@ -97,7 +97,7 @@ pub(crate) struct Size {
 }
 
 /// Reads `512`, `256M`, `8G`: like QEMU, mebibytes where no unit is given.
-fn parse_size(text: &str) -> Result<Size> {
+pub(crate) fn parse_size(text: &str) -> Result<Size> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: u64 = match text[digits.len()..].to_ascii_uppercase().as_str() {
         "" | "M" | "MB" | "MIB" => 1 << 20,

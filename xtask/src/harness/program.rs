@@ -16,6 +16,7 @@ use crate::archive::{self, Contents};
 use crate::command::quoted;
 use crate::compile::Kernel;
 use crate::console::Annotator;
+use crate::options::parse_size;
 use crate::qemu::boot::{self, Captured, End};
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 use crate::workspace;
@@ -229,25 +230,26 @@ fn section(name: &str, text: &str) -> String {
     format!("\n--- {name} ---\n{}", text.trim_end())
 }
 
-/// The tests in a list of lines `STATUS PROGRAM ARGUMENTS...`; `#` begins a comment.
-pub(crate) fn parse_list(list: &str, folder: &Path) -> Result<Vec<Case>> {
+/// The tests in a list of lines `STATUS [--memory=SIZE] PROGRAM ARGUMENTS...`; `#` begins a comment. Programs lie in `folder`;
+/// `usual` is the machine of a test that asks for no other.
+pub(crate) fn parse_list(list: &str, folder: &Path, usual: &Machine) -> Result<Vec<Case>> {
     let lines = list
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default().trim());
     lines
         .filter(|line| !line.is_empty())
-        .map(|line| parse_case(line, folder))
+        .map(|line| parse_case(line, folder, usual).with_context(|| format!("`{line}` is no test")))
         .collect()
 }
 
-fn parse_case(line: &str, folder: &Path) -> Result<Case> {
-    let mut words = line.split_whitespace();
-    let (Some(status), Some(program)) = (words.next(), words.next()) else {
-        bail!("`{line}` names no program")
-    };
-    let status = status
-        .parse()
-        .with_context(|| format!("`{line}` begins with no exit status"))?;
+fn parse_case(line: &str, folder: &Path, usual: &Machine) -> Result<Case> {
+    let mut words = line.split_whitespace().peekable();
+    let status = words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .context("no exit status comes first")?;
+    let memory = words.next_if(|word| word.starts_with("--"));
+    let program = words.next().context("no program is named")?;
     let arguments: Vec<&str> = words.collect();
     let name = std::iter::once(program)
         .chain(arguments.iter().copied())
@@ -255,6 +257,15 @@ fn parse_case(line: &str, folder: &Path) -> Result<Case> {
         .join("::");
     let mut case = Case::new(format!("program::{name}"), folder.join(program), status);
     case.arguments = arguments.into_iter().map(OsString::from).collect();
+    if let Some(word) = memory {
+        let size = word
+            .strip_prefix("--memory=")
+            .context("only --memory=SIZE can be asked for")?;
+        case.machine = Some(Machine {
+            memory: parse_size(size)?,
+            ..usual.clone()
+        });
+    }
     Ok(case)
 }
 
@@ -264,12 +275,10 @@ mod tests {
 
     #[test]
     fn lists_are_read() {
-        let cases = parse_list(
-            "# comment\n\n0 hello\n139 fault null-read # why\n",
-            Path::new("/x"),
-        )
-        .unwrap();
-        assert_eq!(cases.len(), 2);
+        let parse = |list| parse_list(list, Path::new("/x"), &Machine::default());
+        let list = "# comment\n\n0 hello\n139 fault null-read # why\n137 --memory=256M fault all\n";
+        let cases = parse(list).unwrap();
+        assert_eq!(cases.len(), 3);
         assert_eq!(
             (cases[0].name.as_str(), cases[0].expected.status),
             ("program::hello", 0)
@@ -277,8 +286,21 @@ mod tests {
         assert_eq!(cases[1].name, "program::fault::null-read");
         assert_eq!(cases[1].program.as_deref(), Some(Path::new("/x/fault")));
         assert_eq!((cases[1].arguments.len(), cases[1].expected.status), (1, 139));
-        assert!(parse_list("hello\n", Path::new("/x")).is_err());
-        assert!(parse_list("256 hello\n", Path::new("/x")).is_err());
+        assert_eq!(
+            (cases[1].machine.as_ref(), cases[2].name.as_str()),
+            (None, "program::fault::all")
+        );
+        assert_eq!(cases[2].machine.as_ref().unwrap().memory.bytes, 256 << 20);
+        for wrong in [
+            "hello",
+            "256 hello",
+            "0",
+            "0 --memory=256M",
+            "0 --memory=x hello",
+            "0 --cpu=max hello",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -49,6 +49,8 @@ impl Core {
         cargo.arg("-Zbuild-std=core,alloc");
         // What only a nightly compiler would do, this one does for sources of its own version.
         cargo.env("RUSTC_BOOTSTRAP", "1");
+        // What a later compiler will say about this one's sources is nobody's concern.
+        cargo.env("CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY", "never");
         if let Some(folder) = folder {
             // Cargo looks nowhere but in the compiler's own folder. This variable is the only way to name another without
             // touching that; it was made for cargo's tests, and has worked since build-std exists.

@@ -189,7 +189,7 @@ impl Test {
             let list = workspace::root().join(PROGRAMS);
             let list = std::fs::read_to_string(&list)
                 .with_context(|| format!("could not read {}", list.display()))?;
-            let cases = program::parse_list(&list, &folder)
+            let cases = program::parse_list(&list, &folder, &bench.machine)
                 .with_context(|| format!("{PROGRAMS} is not as it should be"))?;
             trials.extend(cases.into_iter().map(|case| case.trial(bench)));
             trials.extend(c_programs::trials(bench));
