@@ -1,5 +1,4 @@
-//! `/proc`: what a program reads about itself, (`proc(5)`), and
-//! what its address space has cost.
+//! `/proc`: what a program reads about itself (`proc(5)`), and what its address space has cost.
 
 use alloc::format;
 use alloc::string::String;

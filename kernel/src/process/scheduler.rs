@@ -1,8 +1,8 @@
 //! The scheduler: one queue, round robin, on one core. A thread that waits gives the core away; one that doesn't loses it to the
 //! next after a time slice. Where nothing can run, the boot context waits for an interrupt.
 //!
-//! Interrupts are masked whenever the kernel runs, so that nothing here is interrupted. The timer is armed only for something that will happen: the end of a slice while others wait, or a sleeper's time. A
-//! program that is alone is never interrupted.
+//! Interrupts are masked whenever the kernel runs, so that nothing here is interrupted. The timer is armed only for something that
+//! will happen: the end of a slice while others wait, or a sleeper's time. A program that is alone is never interrupted.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;

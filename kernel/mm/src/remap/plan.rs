@@ -99,7 +99,7 @@ pub(crate) fn plan(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan
     }
 }
 
-/// Rows 13 to 21 of the contract: what one mapping allows.
+/// What one mapping allows: lines 12 to 16 of the order of checks in docs/mremap.md.
 fn check_mapping(view: &View<'_>, request: &Request, vma: &Vma) -> Result<(), Errno> {
     let Request {
         old_len,
@@ -130,7 +130,7 @@ fn check_mapping(view: &View<'_>, request: &Request, vma: &Vma) -> Result<(), Er
     }
 }
 
-/// Rows 18 to 21: whether the mapping may become longer.
+/// Whether the mapping may become longer: lines 15 and 16 there.
 fn check_growth(view: &View<'_>, request: &Request, vma: &Vma) -> Result<(), Errno> {
     let delta = (request.new_len - request.old_len) >> PAGE_SHIFT;
     let offset = page_offset_at(vma, request.old);
@@ -222,7 +222,7 @@ fn what_to_clear(view: &View<'_>, request: &Request) -> Result<Option<PageRange>
     Ok(Some(target))
 }
 
-/// Rows 23 to 26, as they will be once the target is cleared and the tail cut.
+/// The last step of a call that names an address, as it will be once the target is cleared and the tail cut.
 fn plan_last_of_to(
     view: &View<'_>,
     request: &Request,
@@ -244,7 +244,7 @@ fn plan_last_of_to(
     plan_move(view, request, vma, target, mappings).map(Last::Move)
 }
 
-/// Rows 25 and 26. `mappings` is how many there are when the move begins.
+/// The checks of Linux's `move_vma`, and the move. `mappings` is how many there are when it begins.
 fn plan_move(
     view: &View<'_>,
     request: &Request,
