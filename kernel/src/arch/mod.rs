@@ -14,6 +14,7 @@ mod frame;
 pub(crate) mod hwcap;
 pub(crate) mod interrupts;
 mod memcpy;
+mod memmove;
 pub(crate) mod pages;
 #[cfg(feature = "ktest")]
 mod testing;
