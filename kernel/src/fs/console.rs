@@ -137,17 +137,24 @@ fn poll_line() -> bool {
                 input.line.push(b'\n');
                 input.ready = true;
             }
-            _ if RUB_OUT.contains(&byte) => {
-                if input.line.pop().is_some() {
-                    console::write(b"\x08 \x08");
-                }
-            }
-            _ if input.line.len() < LONGEST_LINE && input.line.try_reserve(2).is_ok() => {
-                console::write(&[byte]);
-                input.line.push(byte);
-            }
-            _ => {}
+            _ if RUB_OUT.contains(&byte) => rub_out(&mut input.line),
+            _ => take(&mut input.line, byte),
         }
     }
     true
+}
+
+/// Takes the last character back.
+fn rub_out(line: &mut Vec<u8>) {
+    if line.pop().is_some() {
+        console::write(b"\x08 \x08");
+    }
+}
+
+/// Adds a character to the line and echoes it, as long as there is room for it and for the line's end.
+fn take(line: &mut Vec<u8>, byte: u8) {
+    if line.len() < LONGEST_LINE && line.try_reserve(2).is_ok() {
+        console::write(&[byte]);
+        line.push(byte);
+    }
 }
