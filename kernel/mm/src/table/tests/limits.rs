@@ -2,6 +2,7 @@
 
 use super::model::Pair;
 use super::*;
+use crate::Access;
 use crate::machine::MmuFeatures;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -125,4 +126,62 @@ fn a_relocation_onto_itself_or_onto_something_is_refused() {
         .relocate(pages(3, 2), VirtAddr::new(7 * PAGE_SIZE))));
     // What such a fault of the kernel leaves behind is nobody's to tidy up.
     core::mem::forget(pair);
+}
+
+#[test]
+fn each_run_of_leaf_tables_has_its_spare_reserved() {
+    let mut pair = Pair::new(2048, MmuFeatures::all());
+    // A table of each other 2 MiB, whose pages go to two tables each.
+    (0..40)
+        .flat_map(|table| [table * 1024, table * 1024 + 511])
+        .for_each(|page| pair.map(2 * GIB + page, RW));
+    pair.relocate(pages(2 * GIB, 40 * 1024), pages(7 * GIB + 1, 40 * 1024));
+    assert!(pair.model.contains_key(&(7 * GIB + 512)), "memory sufficed");
+    pair.check();
+    pair.finish();
+}
+
+#[test]
+fn pages_of_a_broken_group_are_all_in_the_state_of_the_group() {
+    let mut pair = Pair::new(1024, MmuFeatures::HARDWARE_ACCESS | MmuFeatures::HARDWARE_DIRTY);
+    pair.map_group(512, RW.clean().not_accessed());
+    // The hardware notes a store to the group in one of its entries.
+    pair.access(517, Access::Write);
+    pair.relocate(pages(512, 16), pages(1025, 16));
+    for page in 1025..1041 {
+        let (_, Entry::Leaf(leaf)) = pair.tables.query(VirtAddr::new(page * PAGE_SIZE)) else {
+            panic!("lost")
+        };
+        assert!(
+            leaf.attributes.is_dirty() && leaf.attributes.contains(Attributes::ACCESSED),
+            "{leaf:?}"
+        );
+        assert!(!leaf.attributes.contains(Attributes::CONTIGUOUS));
+    }
+    pair.finish();
+}
+
+#[test]
+fn a_group_that_stays_aligned_stays_a_group_and_one_that_is_cut_does_not() {
+    let mut pair = Pair::new(4096, MmuFeatures::all());
+    (0..3).for_each(|group| pair.map_group(512 + group * 16, RW));
+    let grouped = |pair: &Pair, page: u64| match pair.tables.query(VirtAddr::new(page * PAGE_SIZE)) {
+        (_, Entry::Leaf(leaf)) => leaf.attributes.contains(Attributes::CONTIGUOUS),
+        other => panic!("{page}: {other:?}"),
+    };
+    pair.relocate(pages(512, 24), pages(1024 + 32, 24));
+    assert!(
+        (1056..1072).all(|page| grouped(&pair, page)),
+        "a whole group at a multiple of 16 pages"
+    );
+    assert!(
+        (1072..1080).chain(536..544).all(|page| !grouped(&pair, page)),
+        "both halves of the second"
+    );
+    assert!(
+        (544..560).all(|page| grouped(&pair, page)),
+        "the third was not touched"
+    );
+    pair.check();
+    pair.finish();
 }
