@@ -19,15 +19,18 @@ pub struct Slot<'t, M: Machine> {
 
 impl<M: Machine> PageTables<M> {
     /// Walks to the lowest entry for the page at `address`: a page, a block, or an absent entry of any level.
+    #[inline]
     pub(super) fn walk(&self, address: VirtAddr) -> (Level, Table, Descriptor) {
-        let (mut level, mut table) = (Level::Pgd, self.root);
-        loop {
+        let mut table = self.root;
+        // Each level by itself, so that shifts are constants.
+        for level in [Level::Pgd, Level::Pud, Level::Pmd] {
             let entry = self.live(table).get(level.index(address));
-            match level.below() {
-                Some(below) if entry.is_table(level) => (level, table) = (below, Table::of(entry)),
-                _ => return (level, table, entry),
+            if !entry.is_table(level) {
+                return (level, table, entry);
             }
+            table = Table::of(entry);
         }
+        (Level::Pte, table, self.live(table).get(Level::Pte.index(address)))
     }
 
     /// What is mapped at `address` (below `TASK_SIZE`): an absent entry, a leaf or a guard, and the level at which it was
@@ -38,6 +41,7 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// The place of the page at `address` (page-aligned, below `TASK_SIZE`), to be read and edited.
+    #[inline]
     pub fn slot(&mut self, address: VirtAddr) -> Slot<'_, M> {
         debug_assert!(address.is_aligned(PAGE_SIZE) && address.get() < crate::TASK_SIZE);
         let (level, table, found) = self.walk(address);
@@ -87,6 +91,7 @@ impl<M: Machine> Slot<'_, M> {
     ///
     /// # Errors
     /// Where there is no memory for a table; nothing has changed.
+    #[inline]
     pub fn fill(self, leaf: Leaf) -> Result<(), OutOfMemory> {
         self.fill_at(Level::Pte, Descriptor::leaf(Level::Pte, leaf))
     }
@@ -99,12 +104,23 @@ impl<M: Machine> Slot<'_, M> {
         self.fill_at(Level::Pte, Descriptor::GUARD)
     }
 
+    #[inline]
     fn fill_at(self, level: Level, entry: Descriptor) -> Result<(), OutOfMemory> {
         assert!(
             self.found.is_absent() && self.level <= level,
             "{} is mapped already",
             self.address
         );
+        if self.level != level {
+            return self.fill_new_table(level, entry);
+        }
+        self.tables.put_entry(level, self.table, self.address, entry);
+        Ok(())
+    }
+
+    /// Maps where tables are missing on the way.
+    #[cold]
+    fn fill_new_table(self, level: Level, entry: Descriptor) -> Result<(), OutOfMemory> {
         let Slot {
             tables,
             address,
@@ -112,24 +128,9 @@ impl<M: Machine> Slot<'_, M> {
             table,
             ..
         } = self;
-        let (bottom, chain) = if found == level {
-            (table, None)
-        } else {
-            tables.chain(address, found, level)?
-        };
-        if entry.is_contiguous(level) {
-            bottom.note_contiguous(&tables.machine);
-        }
-        tables.live(bottom).set(level.index(address), entry);
-        bottom.gain(&tables.machine, 1);
-        tables.counters.written += 1;
-        tables.order_stores();
-        if let Some(top) = chain {
-            tables.live(table).set(found.index(address), top.entry());
-            table.gain(&tables.machine, 1);
-            tables.counters.written += 1;
-            tables.order_stores();
-        }
+        let (bottom, top) = tables.chain(address, found, level)?;
+        tables.put_entry(level, bottom, address, entry);
+        tables.put_entry(found, table, address, top.entry());
         Ok(())
     }
 
@@ -206,14 +207,21 @@ impl<M: Machine> Slot<'_, M> {
 }
 
 impl<M: Machine> PageTables<M> {
+    /// Puts an entry where none is, for every walker to see.
+    #[inline]
+    fn put_entry(&mut self, level: Level, table: Table, address: VirtAddr, entry: Descriptor) {
+        if entry.is_contiguous(level) {
+            table.note_contiguous(&self.machine);
+        }
+        self.live(table).set(level.index(address), entry);
+        table.gain(&self.machine, 1);
+        self.counters.written += 1;
+        self.order_stores();
+    }
+
     /// Makes the tables between an absent entry of `top` level and `bottom`, linked to each other but not to the rest yet:
     /// answers with the lowest and the highest of them.
-    fn chain(
-        &mut self,
-        address: VirtAddr,
-        top: Level,
-        bottom: Level,
-    ) -> Result<(Table, Option<Table>), OutOfMemory> {
+    fn chain(&mut self, address: VirtAddr, top: Level, bottom: Level) -> Result<(Table, Table), OutOfMemory> {
         let lowest = self.take_spare()?;
         let mut highest = lowest;
         for level in Level::ALL
@@ -230,7 +238,7 @@ impl<M: Machine> PageTables<M> {
             self.counters.written += 1;
             highest = table;
         }
-        Ok((lowest, Some(highest)))
+        Ok((lowest, highest))
     }
 
     /// Gives back the tables of an unfinished chain: `highest` would have hung in a table of `level`.
