@@ -19,6 +19,7 @@ mod contiguous;
 mod counters;
 pub mod descriptor;
 mod detach;
+mod few;
 mod flush;
 mod leaves;
 pub mod level;

@@ -3,6 +3,7 @@
 use super::PageTables;
 use super::descriptor::{Descriptor, Entry, Leaf};
 use super::detach::Extent;
+use super::few::{Few, Run, in_one_table};
 use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
@@ -18,6 +19,9 @@ impl<M: Machine> PageTables<M> {
         if range.is_empty() {
             return;
         }
+        if in_one_table(Level::Pte, range) && self.unmap_few(range, &mut sink).is_some() {
+            return;
+        }
         let Some((start, found)) = self.take_out(range) else {
             return;
         };
@@ -25,6 +29,27 @@ impl<M: Machine> PageTables<M> {
         if found.cut {
             self.publish();
         }
+    }
+
+    /// Unmaps pages of one leaf table the short way; `None` if that is not to be gone, and nothing has changed.
+    fn unmap_few(&mut self, range: PageRange, sink: &mut impl FnMut(VirtAddr, Level, Leaf)) -> Option<()> {
+        let from = self.hook(Level::Pte, range.start())?;
+        let first = Level::Pte.index(range.start());
+        let run = Run {
+            table: self.hanging(from)?,
+            entries: first..first + range.pages() as usize,
+        };
+        match self.take_out_few::<{ Level::Pte as usize }>(range, from, &run, false)? {
+            Few::Nothing => {}
+            Few::Kept(_) => {
+                self.drain_pages(run.table, range, sink);
+            }
+            Few::Emptied(_) => {
+                self.drain_pages(run.table, range, sink);
+                self.give_table(run.table);
+            }
+        }
+        Some(())
     }
 
     /// Empties what `table` holds of `range`, all of it detached; `free` says that the table itself is. Answers how many
