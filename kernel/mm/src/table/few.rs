@@ -4,7 +4,7 @@
 
 use super::PageTables;
 use super::descriptor::Descriptor;
-use super::level::Level;
+use super::level::{ENTRIES, Level};
 use super::page::Table;
 use crate::machine::{Machine, Reach};
 use crate::{PageRange, VirtAddr};
@@ -58,7 +58,10 @@ impl<M: Machine> PageTables<M> {
         self.counters.read += LEVEL as u64 + run.entries.len() as u64;
         if occupancy <= run.entries.len() {
             let words = self.live(run.table).words(run.entries.clone());
-            let count = words.iter().filter(|word| !word.get().is_absent()).count();
+            let count = match occupancy {
+                ENTRIES => ENTRIES,
+                _ => words.iter().filter(|word| !word.get().is_absent()).count(),
+            };
             if count == occupancy {
                 if !refilled && from.parent.occupancy(&self.machine) == 1 {
                     return None;
