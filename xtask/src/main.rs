@@ -5,6 +5,7 @@
 //! | `run` | builds the kernel, packs a program, boots both in QEMU |
 //! | `test` | host tests, in-kernel tests, program tests, boot matrix |
 //! | `bench` | figures against their limits |
+//! | `oracle` | random calls on Inarch and on Linux, compared |
 //! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
 //! | `doctor` | what is there and what is missing; changes nothing |
@@ -22,6 +23,7 @@ mod exit;
 mod harness;
 mod image;
 mod options;
+mod oracle;
 mod process;
 mod qemu;
 mod say;

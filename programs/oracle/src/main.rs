@@ -39,7 +39,7 @@ use world::World;
 rt::main!(run);
 
 /// Bytes that a file of scripts may have.
-const FILE_ROOM: usize = 256 << 10;
+const FILE_ROOM: usize = 512 << 10;
 
 fn run(environment: Environment) -> u8 {
     let mut options = Options::default();

@@ -99,6 +99,6 @@ impl World {
 /// Lets the stack grow to more than the program needs: after the fence it can't.
 #[inline(never)]
 fn touch_stack() {
-    let mut room = [1u8; 1 << 20];
+    let mut room = [1u8; 2 << 20];
     core::hint::black_box(&mut room);
 }

@@ -119,6 +119,18 @@ impl PrivateApt {
             .map(str::to_owned)
     }
 
+    /// The first package that `package` depends on whose name starts with `prefix`.
+    pub(crate) fn dependency(&self, package: &str, prefix: &str) -> Option<String> {
+        let list = command::output_of(self.command("apt-cache").args(["depends", package]))?;
+        let names = list
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Depends: "));
+        names
+            .into_iter()
+            .find(|name| name.starts_with(prefix))
+            .map(str::to_owned)
+    }
+
     /// Fetches a package, which apt checks against the index, and unpacks it into a folder.
     pub(crate) fn unpack(&self, package: &str, version: &str, into: &Path) -> Result<()> {
         // apt downloads into the folder where it is started.

@@ -1,0 +1,47 @@
+//! Debian's Linux for arm64: the newest package of the backports, unpacked below the target folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::apt::{Mirror, PrivateApt};
+use crate::setup::system::has_apt;
+use crate::workspace;
+
+/// The suite that has the newest kernel for a stable Debian.
+const SUITE: &str = "trixie-backports";
+/// The package that the newest kernel for arm64 depends on, by whatever version it is.
+const NEWEST: &str = "linux-image-arm64";
+
+/// The kernel's image, fetched if it isn't there yet.
+pub(super) fn ensure() -> Result<PathBuf> {
+    let folder = workspace::target().join("inarch/linux");
+    if let Some(image) = image_in(&folder) {
+        return Ok(image);
+    }
+    if !has_apt() {
+        bail!(
+            "Linux for arm64 comes from Debian's archive, and there is no apt; name a kernel's image with --linux"
+        );
+    }
+    let apt = PrivateApt::new(&Mirror::find()?, SUITE, Some("arm64"))?;
+    // `linux-image-arm64` depends on `linux-image-VERSION-arm64`, an empty package beside `linux-binary-VERSION-arm64`.
+    let image = apt
+        .dependency(NEWEST, "linux-image-")
+        .with_context(|| format!("Debian's {NEWEST} depends on no kernel"))?;
+    let package = image.replacen("linux-image-", "linux-binary-", 1);
+    let Some(version) = apt.version(&package, |_| true) else {
+        bail!("Debian has no package {package} for arm64")
+    };
+    apt.unpack(&package, &version, &folder)?;
+    image_in(&folder).with_context(|| format!("the package {package} {version} holds no kernel"))
+}
+
+/// `usr/lib/modules/VERSION/vmlinuz`.
+fn image_in(folder: &Path) -> Option<PathBuf> {
+    let modules = folder.join("usr/lib/modules").read_dir().ok()?;
+    modules
+        .flatten()
+        .map(|entry| entry.path().join("vmlinuz"))
+        .find(|image| image.is_file())
+}
