@@ -44,7 +44,16 @@ impl Lint {
 const FOR_THE_BOARD: [&[&str]; 3] = [
     &["--package", "inarch"],
     &["--package", "inarch", "--features", "ktest"],
-    &["--package", "rt", "--package", "tour", "--package", "fixtures"],
+    &[
+        "--package",
+        "rt",
+        "--package",
+        "tour",
+        "--package",
+        "fixtures",
+        "--package",
+        "oracle",
+    ],
 ];
 
 /// The checks, those first that are done soonest.
@@ -101,7 +110,7 @@ mod tests {
                 .clone()
                 .any(|line| line.contains("ktest") && line.contains(TARGET))
         );
-        for package in ["inarch", "rt", "tour", "fixtures"] {
+        for package in ["inarch", "rt", "tour", "fixtures", "oracle"] {
             assert!(clippy.clone().any(|line| line.contains(package)), "{package}");
         }
         let doc = lines.iter().filter(|line| line.contains("cargo doc"));
