@@ -10,7 +10,7 @@ use std::vec::Vec;
 
 impl VmaTree {
     /// Hides all free nodes but as many as are named.
-    fn squeeze(&mut self, (leaves, inners): (usize, usize)) -> (Vec<NodeId>, Vec<NodeId>) {
+    pub(super) fn squeeze(&mut self, (leaves, inners): (usize, usize)) -> (Vec<NodeId>, Vec<NodeId>) {
         let leaves = (leaves..self.leaves.reserved())
             .map(|_| self.leaves.take())
             .collect();
@@ -20,7 +20,7 @@ impl VmaTree {
         (leaves, inners)
     }
 
-    fn release(&mut self, (leaves, inners): (Vec<NodeId>, Vec<NodeId>)) {
+    pub(super) fn release(&mut self, (leaves, inners): (Vec<NodeId>, Vec<NodeId>)) {
         leaves.into_iter().for_each(|node| self.leaves.give(node));
         inners.into_iter().for_each(|node| self.inners.give(node));
     }

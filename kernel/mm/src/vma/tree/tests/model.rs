@@ -118,10 +118,18 @@ impl Both {
         overlapping.iter().map(part).collect()
     }
 
+    /// Does an edit with exactly what is reserved for it.
+    fn edit<R>(&mut self, added: usize, edit: impl FnOnce(&mut VmaTree) -> R) -> R {
+        self.tree.reserve(added).unwrap();
+        let hidden = self.tree.squeeze(self.tree.nodes_for(added));
+        let answer = edit(&mut self.tree);
+        self.tree.release(hidden);
+        answer
+    }
+
     fn unmap(&mut self, range: PageRange) {
-        self.tree.reserve(1).unwrap();
         let mut removed = Vec::new();
-        self.tree.unmap(range, |vma| removed.push(vma));
+        self.edit(1, |tree| tree.unmap(range, |vma| removed.push(vma)));
         assert_eq!(removed, self.unmap_model(range));
     }
 
@@ -147,23 +155,18 @@ impl Both {
     }
 
     fn map(&mut self, vma: Vma) {
-        self.tree.reserve(1).unwrap();
-        assert_eq!(
-            self.tree.map(vma, Origin::Usual),
-            self.map_model(vma, (true, true))
-        );
+        let merged = self.edit(1, |tree| tree.map(vma, Origin::Usual));
+        assert_eq!(merged, self.map_model(vma, (true, true)));
     }
 
     fn insert(&mut self, vma: Vma) {
-        self.tree.reserve(1).unwrap();
-        self.tree.insert(vma);
+        self.edit(1, |tree| tree.insert(vma));
         self.model.insert(vma.start().get(), vma);
     }
 
     fn split(&mut self, addr: VirtAddr) {
-        self.tree.reserve(1).unwrap();
         let cut = self.holding(addr).filter(|vma| vma.start() < addr);
-        assert_eq!(self.tree.split(addr), cut.is_some());
+        assert_eq!(self.edit(1, |tree| tree.split(addr)), cut.is_some());
         if let Some(vma) = cut {
             let (head, tail) = (
                 PageRange::between(vma.start(), addr),
@@ -179,8 +182,7 @@ impl Both {
             return;
         };
         let range = range.intersection(vma.range).unwrap();
-        self.tree.reserve(2).unwrap();
-        let merged = self.tree.modify(range, |vma| vma.prot = prot);
+        let merged = self.edit(2, |tree| tree.modify(range, |vma| vma.prot = prot));
         self.unmap_model(range);
         let part = Vma {
             prot,
@@ -193,7 +195,7 @@ impl Both {
 
     fn update(&mut self, addr: VirtAddr, anon: Option<Faulted>) {
         let Some(vma) = self.holding(addr) else { return };
-        self.tree.update(addr, |vma| vma.anon = anon);
+        self.edit(0, |tree| tree.update(addr, |vma| vma.anon = anon));
         self.model.insert(vma.start().get(), Vma { anon, ..vma });
     }
 
