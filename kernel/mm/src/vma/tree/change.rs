@@ -122,6 +122,9 @@ impl VmaTree {
         let merged = merge::merged(prev.as_ref(), &part, next.as_ref(), sides);
         let head = PageRange::between(vma.start(), range.start());
         let tail = PageRange::between(range.end(), vma.end());
+        if self.absorb_whole(&path, &vma, &merged, sides) {
+            return merged;
+        }
         match (sides.prev, sides.next) {
             (false, false) if head.is_empty() && tail.is_empty() => self.replace_at(&path, &part),
             (false, false) => self.carve(&path, &vma, &part),
@@ -140,6 +143,20 @@ impl VmaTree {
             }
         }
         merged
+    }
+
+    /// Makes `merged` of the mapping at `path` and its neighbours on `sides`, if it becomes part of it as a whole and one leaf holds all;
+    /// answers whether that is so.
+    fn absorb_whole(&mut self, path: &Path, vma: &Vma, merged: &Vma, sides: Sides) -> bool {
+        if !merged.range.covers(vma.range) || merged.range == vma.range {
+            return false;
+        }
+        let more = usize::from(sides.prev) + usize::from(sides.next);
+        if !sides.prev {
+            return self.absorb(path, more, merged);
+        }
+        self.back_in_same_leaf(path)
+            .is_some_and(|first| self.absorb(&first, more, merged))
     }
 
     /// Changes one whole mapping where it is, and merges it with nobody: for what a fault, `MREMAP_DONTUNMAP` or `mseal` do.
@@ -256,8 +273,11 @@ impl VmaTree {
                 }
             }
             (true, true) => {
-                self.remove_at(path);
-                self.replace(merged.start(), &merged);
+                let first = self.back_in_same_leaf(path);
+                if !first.is_some_and(|first| self.absorb(&first, 1, &merged)) {
+                    self.remove_at(path);
+                    self.replace(merged.start(), &merged);
+                }
             }
         }
         merged

@@ -200,6 +200,42 @@ impl VmaTree {
         }
     }
 
+    /// Makes `vma` of the mapping at `path` and of `more` mappings behind it, which it covers exactly, if one leaf holds them and the one
+    /// behind; answers whether it does.
+    pub(super) fn absorb(&mut self, path: &Path, more: usize, vma: &Vma) -> bool {
+        let (at, last) = (path.at(), path.at() + more);
+        if last + 1 >= self.leaf(path).len() {
+            return false;
+        }
+        let pair = self.pair_with_previous(path, vma);
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let mut change = Change {
+            span: 0,
+            sums: Sums::of(vma),
+            removed: 0,
+            added: 0,
+        };
+        change.sums.add_pair(pair);
+        for gone in at..=last {
+            change.sums.subtract(&Sums::of(&leaf.get(gone, 0)));
+            change.sums.remove_pair(leaf.pair(gone));
+        }
+        change.sums.remove_pair(leaf.pair(last + 1));
+        for gone in (at + 1..=last).rev() {
+            change.removed = change.removed.max(leaf.extents()[gone].gap);
+            leaf.remove(gone);
+        }
+        leaf.extent_mut(at).len = vma.range.len();
+        leaf.set_traits(at, vma);
+        if at == 0 {
+            leaf.head = pair;
+        }
+        change.sums.add_pair(leaf.pair(at + 1));
+        self.propagate(path, &change);
+        self.refill_leaf(path);
+        true
+    }
+
     /// Changes what the first mapping of the leaf at `path` knows of the one before it, which is now `prev`; its end has moved
     /// by `span`.
     fn set_gap_and_head(&mut self, path: &Path, span: u64, prev: &Vma) {

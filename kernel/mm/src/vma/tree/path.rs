@@ -160,6 +160,16 @@ impl VmaTree {
         Some(next)
     }
 
+    /// The way to the mapping before, if that lies in the same leaf.
+    #[inline]
+    pub(super) fn back_in_same_leaf(&self, path: &Path) -> Option<Path> {
+        let at = path.at().checked_sub(1)?;
+        let mut back = *path;
+        back.set_at(at);
+        back.base -= self.leaf(path).extents()[at].reach();
+        Some(back)
+    }
+
     /// The way to the mapping before; `None` from the first one.
     pub(super) fn step_back(&self, path: &Path) -> Option<Path> {
         let mut back = *path;
