@@ -5,7 +5,7 @@ use super::machine::Machine;
 use crate::arch::timer;
 use crate::board::console;
 use alloc::format;
-use mm::machine::{Asid, Frame, Frames, Pages};
+use mm::machine::{Asid, Block, Frame, Frames, Pages};
 use mm::table::{Attributes, Leaf, PageTables, Rights};
 use mm::{PAGE_SIZE, PageRange, PhysAddr, VirtAddr};
 
@@ -126,5 +126,20 @@ crate::ktest! {
             bench.fill(home + 64 * MIB, len * PAGE_SIZE);
         }
         bench.finish();
+    }
+
+    /// What a relocation of a gibibyte of blocks costs that cannot be blocks at the target.
+    fn blocks() {
+        let block = Machine.take_block().expect("memory").into_raw();
+        let mut bench = Bench::new();
+        for at in (GIB..2 * GIB).step_by(2 * MIB as usize) {
+            let leaf = Leaf { address: block, attributes: RW };
+            bench.tables.map_block(VirtAddr::new(at), leaf).expect("memory");
+        }
+        bench.relocate("1 GiB of blocks, equal mod 2 MiB", GIB, 4 * GIB + 2 * MIB, GIB);
+        bench.relocate("1 GiB of blocks, differs by 4 KiB", 4 * GIB + 2 * MIB, 8 * GIB + PAGE_SIZE, GIB);
+        bench.finish();
+        // SAFETY: taken above, and no table maps it any more.
+        Machine.give_block(unsafe { Block::from_raw(block) });
     }
 }

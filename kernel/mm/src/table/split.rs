@@ -154,8 +154,11 @@ impl<M: Machine> PageTables<M> {
             address: block.address(),
             attributes: block.attributes().expanded(),
         };
-        self.plain(child)
-            .fill(0..ENTRIES, Descriptor::leaf(below, leaf), below.size());
+        let (entries, first) = (self.plain(child), Descriptor::leaf(below, leaf));
+        match below {
+            Level::Pte => entries.fill::<{ Level::Pte.size() }>(0..ENTRIES, first),
+            _ => entries.fill::<{ Level::Pmd.size() }>(0..ENTRIES, first),
+        }
         child.gain(&self.machine, ENTRIES);
         self.counters.written += ENTRIES as u64;
         child

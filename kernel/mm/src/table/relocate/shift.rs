@@ -178,7 +178,7 @@ impl<M: Machine> Relocation<'_, M> {
                 to.live(machine).set(index + step, entry);
             }
         } else {
-            to.plain(machine).fill(index..index + count, first, PAGE_SIZE);
+            to.plain(machine).fill::<PAGE_SIZE>(index..index + count, first);
         }
         to.gain(machine, count);
         self.tables.counters.written += count as u64;
