@@ -153,6 +153,10 @@ impl<M: Machine> AddressSpace<M> {
         while at < range.end() {
             let vma = self.tree.find(at).ok_or(Errno::ENOMEM)?;
             let part = vma.range.intersection(range).ok_or(Errno::ENOMEM)?;
+            // A read would bring in memory that may only be written; this call says that it may not be read.
+            if access == Access::Read && !vma.prot.contains(Prot::READ) {
+                return Err(Errno::EINVAL);
+            }
             self.populate_part(part, access).map_err(|error| match error {
                 FaultError::MapError | FaultError::OutOfMemory => Errno::ENOMEM,
                 FaultError::AccessError => Errno::EINVAL,

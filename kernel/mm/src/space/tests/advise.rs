@@ -38,3 +38,17 @@ fn locked_memory_keeps_its_pages() {
     assert_eq!(world.space.madvise(A, P, DONTNEED), Err(Errno::EINVAL));
     assert_eq!(world.space.madvise(A, P, 24), Ok(()), "MADV_DONTNEED_LOCKED");
 }
+
+#[test]
+fn populating_for_reads_needs_memory_that_may_be_read() {
+    const POPULATE_READ: u64 = 22;
+    let mut world = World::new();
+    world.map(A, 2, W);
+    assert_eq!(world.space.madvise(A, 2 * P, POPULATE_READ), Err(Errno::EINVAL));
+    let mut resident = [1; 2];
+    world.space.mincore(A, &mut resident).unwrap();
+    assert_eq!(resident, [0; 2]);
+    world.space.madvise(A, 2 * P, POPULATE_READ + 1).unwrap();
+    world.space.mincore(A, &mut resident).unwrap();
+    assert_eq!(resident, [1; 2]);
+}
