@@ -6,6 +6,7 @@
 
 mod advise;
 mod heap;
+mod huge;
 mod limits;
 mod map;
 mod objects;
