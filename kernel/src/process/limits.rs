@@ -81,6 +81,7 @@ impl Limits {
         let soft = |resource: u32| self.0[resource as usize].rlim_cur;
         memory.address_space = soft(RLIMIT_AS);
         memory.data = soft(RLIMIT_DATA);
+        memory.data_hard = self.0[RLIMIT_DATA as usize].rlim_max;
         memory.stack = soft(RLIMIT_STACK);
         memory.locked = soft(RLIMIT_MEMLOCK);
     }

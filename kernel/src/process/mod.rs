@@ -106,8 +106,10 @@ impl Process {
     ) -> Result<Arc<Self>, Errno> {
         let asid = Asid::take()?;
         let limits = Limits::default();
+        let memory_pages = memory::total_frames() as u64;
         let mut memory = mm::Limits {
-            memory_pages: memory::total_frames() as u64,
+            memory_pages,
+            overcommit: mm::Overcommit::of_memory(memory_pages),
             ..mm::Limits::default()
         };
         limits.apply(&mut memory);

@@ -1,6 +1,8 @@
 //! What a program may use, and where the kernel places what it did not place itself.
 
 use crate::{PAGE_SHIFT, TASK_SIZE};
+use bitflags::bitflags;
+use linux_raw_sys::general::{CAP_IPC_LOCK, CAP_SYS_ADMIN, CAP_SYS_RAWIO};
 
 /// No limit, as `getrlimit(2)` reports it.
 pub const RLIM_INFINITY: u64 = u64::MAX;
@@ -10,6 +12,61 @@ pub const DEFAULT_MAX_MAP_COUNT: u64 = 65_530;
 
 /// Linux's usual value of `/proc/sys/vm/mmap_min_addr` on arm64 with 4 KiB pages.
 pub const DEFAULT_MMAP_MIN_ADDR: u64 = 0x8000;
+
+bitflags! {
+    /// What a program may do beyond others, as far as an address space asks (`capabilities(7)`). The bits are those of the
+    /// effective set that `capget(2)` answers; [`Capabilities::from_bits_truncate`] takes what matters here out of one.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Capabilities: u64 {
+        /// Locks as much memory as it likes.
+        const IPC_LOCK = 1 << CAP_IPC_LOCK;
+        /// Maps below [`Limits::mmap_min_addr`].
+        const SYS_RAWIO = 1 << CAP_SYS_RAWIO;
+        /// Commits to what is reserved for root ([`Overcommit::admin_reserve`]).
+        const SYS_ADMIN = 1 << CAP_SYS_ADMIN;
+    }
+}
+
+/// When a program is refused memory that counts towards the commit limit (`vm.overcommit_memory` in `proc_sys_vm(5)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OvercommitPolicy {
+    /// 0: when one call asks for more than the machine has.
+    Guess,
+    /// 1: never.
+    Always,
+    /// 2: when all of it together would reach the commit limit. `MAP_NORESERVE` means nothing then.
+    Never,
+}
+
+/// The policy, and what the commit limit of [`OvercommitPolicy::Never`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overcommit {
+    /// `vm.overcommit_memory`.
+    pub policy: OvercommitPolicy,
+    /// The commit limit in pages, without the reserves: `CommitLimit` of `/proc/meminfo`, which `vm.overcommit_ratio` or
+    /// `vm.overcommit_kbytes` give.
+    pub limit: u64,
+    /// `vm.admin_reserve_kbytes`, in pages: what only a program with [`Capabilities::SYS_ADMIN`] gets.
+    pub admin_reserve: u64,
+    /// `vm.user_reserve_kbytes`, in pages: what no program gets, unless a 32nd of its own size is less.
+    pub user_reserve: u64,
+}
+
+impl Overcommit {
+    /// Linux's defaults on a machine with `pages` of memory: the policy guesses, the limit is half of the memory, the reserves are a
+    /// 32nd of it but at most 8 MiB and 128 MiB.
+    pub const fn of_memory(pages: u64) -> Self {
+        const fn least(one: u64, other: u64) -> u64 {
+            if one < other { one } else { other }
+        }
+        Self {
+            policy: OvercommitPolicy::Guess,
+            limit: pages / 2,
+            admin_reserve: least(pages / 32, (8 << 20) >> PAGE_SHIFT),
+            user_reserve: least(pages / 32, (128 << 20) >> PAGE_SHIFT),
+        }
+    }
+}
 
 /// The limits that Linux checks when a mapping is made, grown or locked.
 ///
@@ -21,19 +78,23 @@ pub struct Limits {
     pub address_space: u64,
     /// `RLIMIT_DATA`: private writable mappings, and the span that `brk` covers.
     pub data: u64,
+    /// The hard limit of `RLIMIT_DATA`, which counts instead of a soft limit of zero where mappings are concerned: Linux does so
+    /// for Valgrind's sake.
+    pub data_hard: u64,
     /// `RLIMIT_STACK`: how far a stack mapping grows.
     pub stack: u64,
     /// `RLIMIT_MEMLOCK`: locked memory.
     pub locked: u64,
     /// `vm.max_map_count`: the number of mappings.
     pub max_map_count: u64,
-    /// `vm.mmap_min_addr`: below it only a privileged program maps.
+    /// `vm.mmap_min_addr`: below it only a program with [`Capabilities::SYS_RAWIO`] maps.
     pub mmap_min_addr: u64,
-    /// Pages of memory in the machine. One request for more than that is refused, which is all that Linux's default
-    /// overcommit policy (`vm.overcommit_memory` = 0) refuses.
+    /// Pages of memory in the machine.
     pub memory_pages: u64,
-    /// Whether the program has `CAP_SYS_RAWIO` and `CAP_IPC_LOCK`, as root has.
-    pub privileged: bool,
+    /// Whether a program may have more memory than there is.
+    pub overcommit: Overcommit,
+    /// What the program may do that others may not; root may everything.
+    pub capabilities: Capabilities,
 }
 
 impl Default for Limits {
@@ -42,12 +103,14 @@ impl Default for Limits {
         Self {
             address_space: RLIM_INFINITY,
             data: RLIM_INFINITY,
+            data_hard: RLIM_INFINITY,
             stack: 8 << 20,
             locked: 8 << 20,
             max_map_count: DEFAULT_MAX_MAP_COUNT,
             mmap_min_addr: DEFAULT_MMAP_MIN_ADDR,
             memory_pages: u64::MAX >> PAGE_SHIFT,
-            privileged: true,
+            overcommit: Overcommit::of_memory(u64::MAX >> PAGE_SHIFT),
+            capabilities: Capabilities::all(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `mmap`: the checks of Linux's `do_mmap`, in its order, and the making of the mapping.
 
+use super::limits::{Capabilities, OvercommitPolicy};
 use super::place::{Placement, Wish};
 use super::view::Freed;
 use super::{AddressSpace, Backing, MapRequest, round_up_to_page};
@@ -120,7 +121,7 @@ impl<M: Machine> AddressSpace<M> {
             source: Source::Anonymous,
         };
         if kind.flags.contains(VmaFlags::LOCKED) {
-            if self.limits.locked == 0 && !self.limits.privileged {
+            if self.limits.locked == 0 && !self.view().has(Capabilities::IPC_LOCK) {
                 return Err(Errno::EPERM);
             }
             if !self.view().may_lock(range.pages()) {
@@ -137,7 +138,7 @@ impl<M: Machine> AddressSpace<M> {
                 kind.decode_object(flags, object, offset, writable, range.len())?;
             }
         }
-        if flags.has(linux::MAP_NORESERVE) {
+        if flags.has(linux::MAP_NORESERVE) && self.limits.overcommit.policy != OvercommitPolicy::Never {
             kind.flags |= VmaFlags::NORESERVE;
         }
         Ok(kind)
@@ -150,7 +151,9 @@ impl<M: Machine> AddressSpace<M> {
             Room::Free => Freed::default(),
             Room::ToBeMade => self.check_replace(range)?,
         };
-        if !self.view().may_expand(prot, flags, range.pages(), freed) {
+        // What is replaced is taken off for RLIMIT_DATA as well, whether or not it counts there.
+        let more = range.pages() - freed.total;
+        if !self.view().may_expand(prot, flags, more, Freed::default()) {
             return Err(Errno::ENOMEM);
         }
         if prot.contains(Prot::WRITE) && !flags.intersects(VmaFlags::NORESERVE | VmaFlags::SHARED) {

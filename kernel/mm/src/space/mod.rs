@@ -33,7 +33,10 @@ pub(crate) use objects::object_page;
 pub(crate) use place::{Placement, STACK_GUARD_GAP, Wish};
 pub(crate) use view::{Freed, View, is_whole};
 
-pub use limits::{DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, RLIM_INFINITY};
+pub use limits::{
+    Capabilities, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, Overcommit, OvercommitPolicy,
+    RLIM_INFINITY,
+};
 
 /// What a new mapping shows.
 #[derive(Clone)]

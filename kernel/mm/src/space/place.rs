@@ -1,6 +1,6 @@
 //! Where a new mapping goes: Linux's `get_unmapped_area` for a layout that grows downwards.
 
-use super::limits::Limits;
+use super::limits::{Capabilities, Limits};
 use super::view::View;
 use crate::table::Level;
 use crate::vma::{Direction, FreeRequest, Vma, VmaFlags};
@@ -109,7 +109,7 @@ pub(super) fn gap_end(vma: &Vma) -> u64 {
 
 /// Linux's `security_mmap_addr`.
 fn check_min_addr(limits: &Limits, range: PageRange) -> Result<(), Errno> {
-    if range.start().get() < limits.mmap_min_addr && !limits.privileged {
+    if range.start().get() < limits.mmap_min_addr && !limits.capabilities.contains(Capabilities::SYS_RAWIO) {
         Err(Errno::EPERM)
     } else {
         Ok(())

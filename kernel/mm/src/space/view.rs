@@ -1,6 +1,6 @@
 //! What a plan may look at: the mappings and the limits, and Linux's questions about them. Nothing here changes anything.
 
-use super::limits::{Layout, Limits};
+use super::limits::{Capabilities, Layout, Limits, OvercommitPolicy};
 use crate::vma::{Prot, Vma, VmaFlags, VmaTree};
 use crate::{Errno, PAGE_SHIFT, PageRange};
 
@@ -21,20 +21,48 @@ impl View<'_> {
         let data = (totals.data >> PAGE_SHIFT) - freed.data + pages;
         let counts_as_data =
             prot.contains(Prot::WRITE) && !flags.intersects(VmaFlags::SHARED | VmaFlags::GROWSDOWN);
+        let data_limit = match self.limits.data {
+            0 => self.limits.data_hard,
+            soft => soft,
+        };
         total <= self.limits.address_space >> PAGE_SHIFT
-            && (!counts_as_data || data <= self.limits.data >> PAGE_SHIFT)
+            && (!counts_as_data || data <= data_limit >> PAGE_SHIFT)
     }
 
     /// Whether `pages` more may be locked (Linux's `mlock_future_ok`).
     pub(crate) fn may_lock(&self, pages: u64) -> bool {
         let locked = self.tree.totals().locked >> PAGE_SHIFT;
-        self.limits.privileged || locked + pages <= self.limits.locked >> PAGE_SHIFT
+        self.has(Capabilities::IPC_LOCK) || locked + pages <= self.limits.locked >> PAGE_SHIFT
     }
 
-    /// Whether a program may have `pages` more that count towards the commit limit: under the default policy, unless one call
-    /// asks for more than the machine has (Linux's `__vm_enough_memory`).
+    /// Whether a program may have `pages` more that count towards the commit limit (Linux's `__vm_enough_memory`).
     pub(crate) fn may_commit(&self, pages: u64) -> bool {
-        pages <= self.limits.memory_pages
+        match self.limits.overcommit.policy {
+            OvercommitPolicy::Guess => pages <= self.limits.memory_pages,
+            OvercommitPolicy::Always => true,
+            OvercommitPolicy::Never => self.fits_commit_limit(pages),
+        }
+    }
+
+    /// Whether all that counts, with `pages` more, stays below the commit limit and the reserves.
+    fn fits_commit_limit(&self, pages: u64) -> bool {
+        let totals = self.tree.totals();
+        let overcommit = &self.limits.overcommit;
+        let for_root = match self.has(Capabilities::SYS_ADMIN) {
+            true => 0,
+            false => overcommit.admin_reserve,
+        };
+        let for_others = ((totals.bytes >> PAGE_SHIFT) / 32).min(overcommit.user_reserve);
+        let allowed = overcommit
+            .limit
+            .saturating_sub(for_root)
+            .saturating_sub(for_others);
+        (totals.accounted >> PAGE_SHIFT).saturating_add(pages) < allowed
+    }
+
+    /// Whether the program has a capability.
+    pub(crate) fn has(&self, capability: Capabilities) -> bool {
+        self.limits.capabilities.contains(capability)
     }
 
     /// Whether `range` may be unmapped (Linux's `vms_gather_munmap_vmas`).

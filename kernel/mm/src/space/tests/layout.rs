@@ -60,7 +60,7 @@ fn the_low_end_is_for_the_privileged() {
     let mut world = World::new();
     assert_eq!(world.mmap(0, P, RW, PRIVATE | ANON | FIXED), Ok(0));
     let mut world = World::with_limits(Limits {
-        privileged: false,
+        capabilities: Capabilities::empty(),
         ..Limits::default()
     });
     assert_eq!(world.mmap(0, P, RW, PRIVATE | ANON | FIXED), Err(Errno::EPERM));

@@ -140,7 +140,7 @@ fn limits_count_pages_that_are_not_replaced() {
 fn locked_memory_has_a_limit_for_the_unprivileged() {
     let limits = Limits {
         locked: 2 * P,
-        privileged: false,
+        capabilities: Capabilities::empty(),
         ..Limits::default()
     };
     let mut world = World::with_limits(limits);
@@ -162,6 +162,60 @@ fn a_request_for_more_than_the_machine_has_is_refused() {
     assert_eq!(world.mmap(A, 17 * P, RW, PRIVATE | ANON), Err(Errno::ENOMEM));
     assert_eq!(world.mmap(A, 17 * P, RW, PRIVATE | ANON | NORESERVE), Ok(A));
     assert_eq!(world.mmap(B, 17 * P, R, PRIVATE | ANON), Ok(B));
+}
+
+#[test]
+fn without_overcommit_all_of_it_stays_below_the_limit() {
+    let mut world = World::with_limits(Limits {
+        overcommit: Overcommit {
+            policy: OvercommitPolicy::Never,
+            limit: 20,
+            admin_reserve: 5,
+            user_reserve: 1,
+        },
+        ..Limits::default()
+    });
+    assert_eq!(world.mmap(A, 20 * P, RW, PRIVATE | ANON), Err(Errno::ENOMEM));
+    assert_eq!(world.mmap(A, 10 * P, RW, PRIVATE | ANON), Ok(A));
+    assert_eq!(world.mmap(B, 64 * P, R, PRIVATE | ANON), Ok(B), "does not count");
+    assert_eq!(
+        world.space.mprotect(B, 9 * P, RW),
+        Err(Errno::ENOMEM),
+        "the user's reserve"
+    );
+    world.space.limits_mut().capabilities -= Capabilities::SYS_ADMIN;
+    assert_eq!(
+        world.mmap(A, 14 * P, RW, PRIVATE | ANON | FIXED),
+        Err(Errno::ENOMEM),
+        "root's reserve"
+    );
+    assert_eq!(world.mmap(A, 13 * P, RW, PRIVATE | ANON | FIXED), Ok(A));
+    world.space.limits_mut().overcommit.policy = OvercommitPolicy::Always;
+    assert_eq!(world.mmap(0, 1 << 40, RW, PRIVATE | ANON), Ok(TOP - (1 << 40)));
+    assert_eq!(world.space.usage().accounted, 13 + (1 << 28));
+}
+
+#[test]
+fn a_data_limit_of_zero_is_the_hard_one_for_mappings() {
+    let mut world = World::with_limits(Limits {
+        data: 0,
+        data_hard: 2 * P,
+        ..Limits::default()
+    });
+    assert_eq!(world.mmap(A, 3 * P, RW, PRIVATE | ANON), Err(Errno::ENOMEM));
+    assert_eq!(world.mmap(A, 2 * P, RW, PRIVATE | ANON), Ok(A));
+}
+
+#[test]
+fn what_is_replaced_is_taken_off_the_data_whatever_it_was() {
+    let mut world = World::with_limits(Limits {
+        data: 2 * P,
+        ..Limits::default()
+    });
+    world.map(A, 4, NONE);
+    world.map(A, 4, RW);
+    assert_eq!(world.space.usage().data, 4, "over the limit");
+    assert_eq!(world.mmap(B, P, RW, PRIVATE | ANON), Err(Errno::ENOMEM));
 }
 
 #[test]

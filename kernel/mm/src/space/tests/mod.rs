@@ -16,7 +16,7 @@ mod mremap_errors;
 mod protect;
 mod refusals;
 
-use super::{AddressSpace, Backing, Layout, Limits, MapRequest};
+use super::{AddressSpace, Backing, Capabilities, Layout, Limits, MapRequest, Overcommit, OvercommitPolicy};
 use crate::fake::FakeMachine;
 use crate::machine::Asid;
 use crate::object::Object;

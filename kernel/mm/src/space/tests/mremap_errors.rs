@@ -153,7 +153,7 @@ fn growth_is_limited_like_any_mapping() {
 fn locked_memory_grows_within_its_limit() {
     let limits = Limits {
         locked: 2 * P,
-        privileged: false,
+        capabilities: Capabilities::empty(),
         ..Limits::default()
     };
     let mut world = World::with_limits(limits);
@@ -170,7 +170,7 @@ fn low_targets_are_for_the_privileged() {
     world.map(A, 1, RW);
     assert_eq!(world.mremap(A, P, P, TO, 0), Ok(0));
     assert_eq!(world.mremap(0, P, P, TO, A), Ok(A));
-    world.space.limits_mut().privileged = false;
+    world.space.limits_mut().capabilities = Capabilities::empty();
     assert_eq!(world.mremap(A, P, P, TO, 0), Err(Errno::EPERM));
     assert_eq!(
         world.mremap(A, P, P, MAYMOVE | DONTUNMAP, 0x1000),
