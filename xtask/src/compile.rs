@@ -61,7 +61,7 @@ pub(crate) fn kernel(core: &Core, flavor: Flavor) -> Result<Kernel> {
 }
 
 /// The packages whose programs run on the kernel.
-const PROGRAMS: [&str; 3] = ["tour", "fixtures", "oracle"];
+const PROGRAMS: [&str; 4] = ["tour", "bench", "fixtures", "oracle"];
 
 /// Builds the project's own programs, and returns the folder where they lie.
 pub(crate) fn programs(core: &Core) -> Result<PathBuf> {

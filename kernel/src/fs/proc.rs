@@ -14,8 +14,10 @@ use crate::memory;
 use crate::process::{self, Process};
 use crate::sync::Mutex;
 
+mod counters;
 mod maps;
 
+use counters::counters;
 use maps::Maps;
 
 /// The device number of `/proc`.
@@ -224,17 +226,6 @@ fn statm(process: &Process) -> Vec<u8> {
         usage.data + usage.stack
     )
     .into_bytes()
-}
-
-/// What the page tables of the reader's address space had to do: a name a line, then the count since the process began and the count of
-/// the last call on memory or page fault before this.
-fn counters(process: &Process) -> Vec<u8> {
-    let (since_start, last_call) = process.space.lock().counters();
-    let lines = since_start.entries().zip(last_call.entries());
-    lines
-        .map(|((name, all), (_, last))| format!("{name} {all} {last}\n"))
-        .collect::<String>()
-        .into_bytes()
 }
 
 /// How many mappings the process may have.

@@ -23,6 +23,7 @@
 
 pub use linux_raw_sys as linux;
 
+pub mod clock;
 mod counter;
 mod environment;
 mod errno;

@@ -8,16 +8,15 @@
 #![cfg(target_os = "none")]
 
 use rt::Environment;
+use rt::clock::Clock;
 use rt::linux::prctl::PR_SET_THP_DISABLE;
 use rt::process::{self, System};
 use rt::terminal::Terminal;
 
-mod clock;
 mod entries;
 mod moves;
 mod report;
 
-use clock::Clock;
 use report::Report;
 
 rt::main!(run);

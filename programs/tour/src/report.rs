@@ -3,11 +3,11 @@
 use core::fmt::{self, Write};
 
 use heapless::{String, Vec};
+use rt::clock::Clock;
 use rt::process::System;
 use rt::terminal::Terminal;
 use rt::{PAGE, print, println};
 
-use crate::clock::Clock;
 use crate::entries::Entries;
 
 /// A line of the table.

@@ -50,6 +50,8 @@ const FOR_THE_BOARD: [&[&str]; 3] = [
         "--package",
         "tour",
         "--package",
+        "bench",
+        "--package",
         "fixtures",
         "--package",
         "oracle",
@@ -110,7 +112,7 @@ mod tests {
                 .clone()
                 .any(|line| line.contains("ktest") && line.contains(TARGET))
         );
-        for package in ["inarch", "rt", "tour", "fixtures", "oracle"] {
+        for package in ["inarch", "rt", "tour", "bench", "fixtures", "oracle"] {
             assert!(clippy.clone().any(|line| line.contains(package)), "{package}");
         }
         let doc = lines.iter().filter(|line| line.contains("cargo doc"));

@@ -127,6 +127,8 @@ pub struct AddressSpace<M: Machine> {
     heap_end: u64,
     /// The number that the next identity of anonymous memory gets.
     next_identity: u64,
+    /// The tree's count of nodes when the call under way began.
+    visited_before: u64,
 }
 
 impl<M: Machine> AddressSpace<M> {
@@ -154,6 +156,7 @@ impl<M: Machine> AddressSpace<M> {
             layout,
             heap_end: 0,
             next_identity: 1,
+            visited_before: 0,
         })
     }
 
@@ -197,12 +200,18 @@ impl<M: Machine> AddressSpace<M> {
         (self.tables.counters(), self.tables.last_call())
     }
 
+    /// How many nodes of the tree of mappings were gone through since it was made, and in the last call alone.
+    pub fn nodes_visited(&self) -> (u64, u64) {
+        let visited = self.tree.nodes_visited();
+        (visited, visited - self.visited_before)
+    }
+
     /// `mmap(2)`: makes a mapping and answers its address.
     ///
     /// # Errors
     /// Linux's, see [`MapRequest`].
     pub fn mmap(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.map_request(request)
     }
 
@@ -212,7 +221,7 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// `ENOMEM`.
     pub fn map_special(&mut self, addr: u64, object: Object<M>, prot: u64) -> Result<VirtAddr, Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.map_special_object(addr, &object, prot)
     }
 
@@ -222,7 +231,7 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// `ENOMEM` where the range is not free or there is no memory.
     pub fn map_stack(&mut self, top: u64, len: u64) -> Result<(), Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.map_first_stack(top, len)
     }
 
@@ -232,7 +241,7 @@ impl<M: Machine> AddressSpace<M> {
     /// `EINVAL` for a range that is empty, not page-aligned or not below the end; `ENOMEM` where a mapping would be
     /// split and there are [`Limits::max_map_count`] already, or no memory is left.
     pub fn munmap(&mut self, addr: u64, len: u64) -> Result<(), Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.unmap_request(addr, len)
     }
 
@@ -241,7 +250,7 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// Linux's.
     pub fn mprotect(&mut self, addr: u64, len: u64, prot: u64) -> Result<(), Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.protect(addr, len, prot)
     }
 
@@ -257,7 +266,7 @@ impl<M: Machine> AddressSpace<M> {
         flags: u64,
         new: u64,
     ) -> Result<VirtAddr, Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.remap(Request::decode(old, old_len, new_len, flags, new)?)
     }
 
@@ -266,7 +275,7 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// Linux's; `EINVAL` for advice that this kernel does not know.
     pub fn madvise(&mut self, addr: u64, len: u64, advice: u64) -> Result<(), Errno> {
-        self.tables.begin_call();
+        self.begin_call();
         self.advise(addr, len, advice)
     }
 
@@ -290,7 +299,7 @@ impl<M: Machine> AddressSpace<M> {
 
     /// `brk(2)`: sets the end of the heap and answers it; the old end where `end` cannot be had.
     pub fn brk(&mut self, end: u64) -> u64 {
-        self.tables.begin_call();
+        self.begin_call();
         self.set_heap_end(end)
     }
 
@@ -299,14 +308,14 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// See [`FaultError`].
     pub fn fault(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
-        self.tables.begin_call();
+        self.begin_call();
         self.resolve(addr, access)
     }
 
     /// Forgets the pages of `object` that lie past its end, after [`Object::set_len`] made it shorter. Each address
     /// space that may map the object is told.
     pub fn object_shrunk(&mut self, object: &Object<M>) {
-        self.tables.begin_call();
+        self.begin_call();
         self.cut_object(object);
     }
 
@@ -322,6 +331,12 @@ impl<M: Machine> AddressSpace<M> {
 }
 
 impl<M: Machine> AddressSpace<M> {
+    /// Begins a system call or a fault, for the counters and for what earlier calls have reserved.
+    fn begin_call(&mut self) {
+        self.tables.begin_call();
+        self.visited_before = self.tree.nodes_visited();
+    }
+
     /// An identity that no memory of this address space has yet.
     pub(crate) fn new_identity(&mut self) -> Identity {
         let identity = Identity::new(self.next_identity);

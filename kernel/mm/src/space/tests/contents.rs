@@ -243,6 +243,8 @@ fn counters_tell_what_moved_at_which_level() {
         "two tables and nothing at the ragged ends"
     );
     assert_eq!(moved(B + P, A), (0, 0, 0, 2));
+    let (all, last) = world.space.nodes_visited();
+    assert!(0 < last && last < all, "{last} of {all}");
 }
 
 #[test]

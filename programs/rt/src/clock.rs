@@ -1,12 +1,14 @@
 //! What a tick of the counter is worth.
 
+#![cfg(target_os = "none")]
+
 use core::arch::asm;
 
-use rt::{counter, frequency};
+use crate::{counter, frequency};
 
-/// What the figures of the table are.
+/// What figures read from the counter are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Clock {
+pub enum Clock {
     /// The counter counts instructions: so many to a tick.
     Instructions {
         /// 1 on QEMU's `max` (1 GHz), 16 on its `cortex-a72` and others (62.5 MHz).
@@ -27,7 +29,7 @@ impl Clock {
     ///
     /// Under QEMU's `-icount shift=0` an instruction takes one nanosecond of the machine's time, so the loop takes exactly
     /// as many ticks as its instructions fill. On a clock of time that coincidence does not happen, let alone twice.
-    pub(crate) fn calibrate() -> Clock {
+    pub fn calibrate() -> Clock {
         let frequency = frequency();
         let time = Clock::Time { frequency };
         let per_tick = match frequency {
@@ -44,8 +46,8 @@ impl Clock {
         }
     }
 
-    /// A number of ticks in the table's unit.
-    pub(crate) fn figure(self, ticks: u64) -> u64 {
+    /// A number of ticks as instructions, or as it is on a clock of time.
+    pub fn figure(self, ticks: u64) -> u64 {
         match self {
             Clock::Instructions { per_tick } => ticks * per_tick,
             Clock::Time { .. } => ticks,
