@@ -44,7 +44,8 @@ impl<M: Machine> AddressSpace<M> {
                 slot.set_attributes(|attributes| attributes.with_rights(rights).touched(write));
                 Ok(())
             }
-            Entry::Guard => Err(FaultError::AccessError),
+            // Linux says `SEGV_MAPERR`, although something is mapped.
+            Entry::Guard => Err(FaultError::MapError),
             Entry::Absent | Entry::Table(_) => self.bring_in(&vma, addr, write),
         }
     }
@@ -169,7 +170,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Gives a mapping its identity with its first own page.
-    pub(super) fn give_identity(&mut self, vma: &Vma) {
+    pub(crate) fn give_identity(&mut self, vma: &Vma) {
         if vma.anon.is_some() {
             return;
         }

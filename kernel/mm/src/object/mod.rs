@@ -7,6 +7,7 @@ use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PhysAddr};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use pages::PageMap;
 use spin::Mutex;
@@ -148,6 +149,13 @@ impl<M: Machine> Object<M> {
         Ok(())
     }
 
+    /// Gives up `pages` of shared memory, which reads as zeros there from now on. The mappings have let go of them.
+    pub(crate) fn punch(&self, pages: Range<u64>) {
+        if let Contents::Memory(memory) = &self.inner.contents {
+            memory.lock().pages.remove(&self.inner.machine, pages);
+        }
+    }
+
     /// Copies bytes from `offset` on into `buffer`; answers how many there were before the object's end.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let count = self.len().saturating_sub(offset).min(buffer.len() as u64) as usize;
@@ -203,9 +211,14 @@ impl<M: Machine> Object<M> {
 
     /// Whether a program would find the page at `index` in memory: always for a file, which is there as a whole.
     pub(crate) fn is_resident(&self, index: u64) -> bool {
+        matches!(self.inner.contents, Contents::Image(_)) || self.resident_page(index).is_some()
+    }
+
+    /// The page of shared memory at `index`, if there is one.
+    pub(crate) fn resident_page(&self, index: u64) -> Option<PhysAddr> {
         match &self.inner.contents {
-            Contents::Memory(memory) => memory.lock().pages.get(&self.inner.machine, index).is_some(),
-            Contents::Image(_) => true,
+            Contents::Memory(memory) => memory.lock().pages.get(&self.inner.machine, index),
+            Contents::Image(_) => None,
         }
     }
 
@@ -239,7 +252,7 @@ impl<M: Machine> Eq for Object<M> {}
 impl<M: Machine> Drop for Inner<M> {
     fn drop(&mut self) {
         if let Contents::Memory(memory) = &mut self.contents {
-            memory.get_mut().pages.truncate(&self.machine, 0);
+            memory.get_mut().pages.remove(&self.machine, 0..u64::MAX);
         }
     }
 }
@@ -247,7 +260,7 @@ impl<M: Machine> Drop for Inner<M> {
 impl Memory {
     /// Drops the pages past `len` and clears the rest of the page that `len` falls into.
     fn cut(&mut self, machine: &impl Machine, len: u64) {
-        self.pages.truncate(machine, pages_of(len));
+        self.pages.remove(machine, pages_of(len)..u64::MAX);
         let used = (len % PAGE_SIZE) as usize;
         if used != 0
             && let Some(page) = self.pages.get(machine, len >> PAGE_SHIFT)

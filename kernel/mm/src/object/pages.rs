@@ -4,6 +4,7 @@
 use crate::machine::{Frame, Machine};
 use crate::page;
 use crate::{PAGE_SIZE, PhysAddr};
+use core::ops::Range;
 
 /// log2 of the children of a node: a frame of 64-bit words.
 const FAN_OUT_BITS: u32 = 9;
@@ -12,7 +13,7 @@ const FAN_OUT: usize = 1 << FAN_OUT_BITS;
 /// A sparse array of pages. Holds a reference to each of them.
 ///
 /// Nodes are frames of words: zero, or the address of a child, which is a node or, at the lowest level, a page.
-/// Whoever drops it must have called [`PageMap::truncate`] with zero.
+/// Whoever drops it must have called [`PageMap::remove`] for all of it.
 pub(super) struct PageMap {
     root: Option<PhysAddr>,
     /// Levels of nodes; the root covers `FAN_OUT` to this power pages.
@@ -66,16 +67,23 @@ impl PageMap {
         Ok(node)
     }
 
-    /// Gives up every page from `first` on, and the nodes that held nothing else.
-    pub(super) fn truncate(&mut self, machine: &impl Machine, first: u64) {
+    /// Gives up the `pages`, and the nodes that held nothing else.
+    pub(super) fn remove(&mut self, machine: &impl Machine, pages: Range<u64>) {
         let Some(root) = self.root else { return };
-        if !self.reaches(first) {
+        let last = pages.end.saturating_sub(1).min(self.last_index());
+        if pages.start > last {
             return;
         }
-        if cut(machine, root, self.height - 1, first) {
+        if cut(machine, root, self.height - 1, pages.start, last) {
             self.root = None;
             self.height = 0;
         }
+    }
+
+    /// The highest index that the root reaches.
+    fn last_index(&self) -> u64 {
+        let indices = 1u64.checked_shl(self.height * FAN_OUT_BITS).unwrap_or(0);
+        indices.wrapping_sub(1)
     }
 
     fn reaches(&self, index: u64) -> bool {
@@ -105,31 +113,28 @@ impl PageMap {
     }
 }
 
-/// Gives up the pages from `first` on, counted from the node's own first page; answers whether the node was given back
+/// Gives up the pages from `first` to `last`, counted from the node's own first page; answers whether the node was given back
 /// because nothing is left in it.
-fn cut(machine: &impl Machine, node: PhysAddr, level: u32, first: u64) -> bool {
-    let border = slot(first, level);
-    for index in border..FAN_OUT {
+fn cut(machine: &impl Machine, node: PhysAddr, level: u32, first: u64, last: u64) -> bool {
+    let (first_slot, last_slot) = (slot(first, level), slot(last, level));
+    let whole = (1 << (level * FAN_OUT_BITS)) - 1;
+    for index in first_slot..=last_slot {
         let Some(child) = child(machine, node, index) else {
             continue;
         };
-        let first_in_child = if index == border {
-            first & ((1 << (level * FAN_OUT_BITS)) - 1)
-        } else {
-            0
-        };
+        let first = if index == first_slot { first & whole } else { 0 };
+        let last = if index == last_slot { last & whole } else { whole };
         let gone = if level == 0 {
             page::release(machine, child);
             true
         } else {
-            cut(machine, child, level - 1, first_in_child)
+            cut(machine, child, level - 1, first, last)
         };
         if gone {
             set_child(machine, node, index, None);
         }
     }
-    let empty = first == 0 || (0..border).all(|index| child(machine, node, index).is_none());
-    let empty = empty && child(machine, node, border).is_none();
+    let empty = (0..FAN_OUT).all(|index| child(machine, node, index).is_none());
     if empty {
         // SAFETY: the node came from `Frame::into_raw`, and its only mention, the root or its parent's slot, is cleared by
         // the caller.

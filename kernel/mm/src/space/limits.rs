@@ -22,7 +22,7 @@ bitflags! {
         const IPC_LOCK = 1 << CAP_IPC_LOCK;
         /// Maps below [`Limits::mmap_min_addr`].
         const SYS_RAWIO = 1 << CAP_SYS_RAWIO;
-        /// Commits to what is reserved for root ([`Overcommit::admin_reserve`]).
+        /// Commits to what is reserved for root ([`Overcommit::admin_reserve`]), and may ask for memory errors (`madvise(2)`).
         const SYS_ADMIN = 1 << CAP_SYS_ADMIN;
     }
 }

@@ -33,6 +33,7 @@ pub(crate) use objects::object_page;
 pub(crate) use place::{Placement, STACK_GUARD_GAP, Wish};
 pub(crate) use view::{Freed, View, is_whole};
 
+pub use advise::AdviceRequest;
 pub use limits::{
     Capabilities, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, Overcommit, OvercommitPolicy,
     RLIM_INFINITY,
@@ -270,13 +271,24 @@ impl<M: Machine> AddressSpace<M> {
         self.remap(Request::decode(old, old_len, new_len, flags, new)?)
     }
 
-    /// `madvise(2)`.
+    /// `madvise(2)`, in one go; see [`Self::advise`].
     ///
     /// # Errors
     /// Linux's; `EINVAL` for advice that this kernel does not know.
     pub fn madvise(&mut self, addr: u64, len: u64, advice: u64) -> Result<(), Errno> {
+        let mut request = AdviceRequest::decode(addr, len, advice)?;
+        while !self.advise(&mut request)? {}
+        Ok(())
+    }
+
+    /// Follows the advice of `madvise(2)`, or as much of it as may be done under one hold of the address space's lock; answers
+    /// whether that was all. Until then the caller lets go of the lock and calls again.
+    ///
+    /// # Errors
+    /// Linux's; the call has ended, and what was done before stays done.
+    pub fn advise(&mut self, request: &mut AdviceRequest) -> Result<bool, Errno> {
         self.begin_call();
-        self.advise(addr, len, advice)
+        self.advise_stretch(request)
     }
 
     /// The checks of `mincore(2)` on its range; answers the number of pages, each of which is a byte of the answer.

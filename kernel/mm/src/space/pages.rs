@@ -15,6 +15,19 @@ impl<M: Machine> AddressSpace<M> {
         tables.unmap(range, |_, level, leaf| release(machine, level, leaf));
     }
 
+    /// Takes every page of `range`, which lies in `vma`, out of the tables; its guards stay.
+    pub(super) fn drop_pages(&mut self, vma: &Vma, range: PageRange) {
+        if !vma.flags.contains(VmaFlags::MAYBE_GUARD) {
+            return self.clear_pages(range);
+        }
+        let mut rest = range;
+        while let Some(guards) = self.tables.first_guards(rest) {
+            self.clear_pages(PageRange::between(rest.start(), guards.start()));
+            rest = PageRange::between(guards.end(), range.end());
+        }
+        self.clear_pages(rest);
+    }
+
     /// Lets the pages of `range`, which lies in one mapping, allow what its new protection says.
     pub(super) fn protect_pages(&mut self, range: PageRange, prot: Prot) {
         let rights = Rights::from_bits_truncate(prot.bits());
@@ -81,7 +94,7 @@ impl<M: Machine> AddressSpace<M> {
                     .saturating_sub(super::object_page(&vma, vma.start()))
                     .min(vma.range.pages());
                 if let Some(lost) = PageRange::new(vma.start() + (kept << PAGE_SHIFT), vma.end()) {
-                    self.clear_pages(lost);
+                    self.drop_pages(&vma, lost);
                 }
             }
         }

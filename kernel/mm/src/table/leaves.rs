@@ -5,7 +5,7 @@ use super::descriptor::{Entry, Leaf};
 use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
-use crate::{PageRange, VirtAddr};
+use crate::{PAGE_SIZE, PageRange, VirtAddr};
 
 /// The pages and blocks of a range, from [`PageTables::leaves`].
 pub struct Leaves<'t, M: Machine> {
@@ -32,7 +32,50 @@ impl<M: Machine> PageTables<M> {
     }
 }
 
+impl<M: Machine> PageTables<M> {
+    /// The first run of guards in `range`: neighbours, as many as there are.
+    pub fn first_guards(&self, range: PageRange) -> Option<PageRange> {
+        let mut entries = self.leaves(range);
+        let first = loop {
+            if let (start, _, Entry::Guard) = entries.next_entry()? {
+                break start;
+            }
+        };
+        let mut end = first + PAGE_SIZE;
+        while let Some((start, _, Entry::Guard)) = entries.next_entry()
+            && start == end
+        {
+            end = end + PAGE_SIZE;
+        }
+        PageRange::new(first, end)
+    }
+}
+
 impl<M: Machine> Leaves<'_, M> {
+    /// The next entry that is not absent, and no table.
+    fn next_entry(&mut self) -> Option<(VirtAddr, Level, Entry)> {
+        while self.next < self.end {
+            let level = self.level;
+            let entry = self
+                .tables
+                .live(self.path[level as usize])
+                .get(level.index(self.next));
+            match (entry.decode(level), level.below()) {
+                (Entry::Table(_), Some(below)) => {
+                    self.path[below as usize] = Table::of(entry);
+                    self.level = below;
+                }
+                (Entry::Absent, _) => self.advance(),
+                (found, _) => {
+                    let start = self.next.align_down(level.size());
+                    self.advance();
+                    return Some((start, level, found));
+                }
+            }
+        }
+        None
+    }
+
     /// Goes on to the next entry of the same level, and up where the table ends there.
     fn advance(&mut self) {
         self.next = self.next.align_down(self.level.size()) + self.level.size();
@@ -46,25 +89,10 @@ impl<M: Machine> Iterator for Leaves<'_, M> {
     type Item = (VirtAddr, Level, Leaf);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.next < self.end {
-            let level = self.level;
-            let entry = self
-                .tables
-                .live(self.path[level as usize])
-                .get(level.index(self.next));
-            match (entry.decode(level), level.below()) {
-                (Entry::Table(_), Some(below)) => {
-                    self.path[below as usize] = Table::of(entry);
-                    self.level = below;
-                }
-                (Entry::Leaf(leaf), _) => {
-                    let start = self.next.align_down(level.size());
-                    self.advance();
-                    return Some((start, level, leaf));
-                }
-                _ => self.advance(),
+        loop {
+            if let (start, level, Entry::Leaf(leaf)) = self.next_entry()? {
+                return Some((start, level, leaf));
             }
         }
-        None
     }
 }

@@ -21,6 +21,7 @@ pub mod descriptor;
 mod detach;
 mod few;
 mod flush;
+mod guard;
 mod leaves;
 pub mod level;
 mod page;

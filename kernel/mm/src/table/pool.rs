@@ -35,6 +35,19 @@ impl Pool {
         Ok(())
     }
 
+    /// Makes sure of `tables` more beyond those that are promised, to be had by [`Self::take_spare`].
+    pub(super) fn stock<M: Machine>(&mut self, machine: &M, tables: usize) -> Result<(), OutOfMemory> {
+        while self.count < self.promised + tables {
+            let Some(table) = fresh(machine) else {
+                // There may have been many.
+                self.shrink(machine, self.promised.max(KEEP));
+                return Err(OutOfMemory);
+            };
+            self.put(machine, table);
+        }
+        Ok(())
+    }
+
     /// How many tables are at hand.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -96,16 +96,8 @@ impl<M: Machine> Slot<'_, M> {
         self.fill_at(Level::Pte, Descriptor::leaf(Level::Pte, leaf))
     }
 
-    /// Puts a guard marker where nothing is.
-    ///
-    /// # Errors
-    /// Where there is no memory for a table; nothing has changed.
-    pub fn guard(self) -> Result<(), OutOfMemory> {
-        self.fill_at(Level::Pte, Descriptor::GUARD)
-    }
-
     #[inline]
-    fn fill_at(self, level: Level, entry: Descriptor) -> Result<(), OutOfMemory> {
+    pub(super) fn fill_at(self, level: Level, entry: Descriptor) -> Result<(), OutOfMemory> {
         assert!(
             self.found.is_absent() && self.level <= level,
             "{} is mapped already",

@@ -242,6 +242,17 @@ impl Vma {
         self.flags == other.flags && self.identity() == other.identity()
     }
 
+    /// Whether it is private memory that begins as zero, also where that was asked for by mapping `/dev/zero` (Linux's
+    /// `vma_is_anonymous`).
+    pub const fn is_anonymous(&self) -> bool {
+        matches!(self.backing, Backing::Anonymous) || self.flags.contains(VmaFlags::OWN_PLACEMENT)
+    }
+
+    /// Whether it shows a file (Linux's `vm_file`), which the kernel's own pages are not.
+    pub const fn has_file(&self) -> bool {
+        matches!(self.backing, Backing::Shared { .. } | Backing::Private { .. })
+    }
+
     /// Whether its pages are copied before they are first written (Linux's `is_cow_mapping`).
     pub const fn is_cow(&self) -> bool {
         !self.flags.contains(VmaFlags::SHARED) && self.flags.contains(VmaFlags::MAYWRITE)

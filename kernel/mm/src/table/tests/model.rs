@@ -105,17 +105,34 @@ impl Pair {
         }
     }
 
-    pub(super) fn guard(&mut self, page: u64) {
-        if self.free(pages(page, 1)) && self.tables.slot(VirtAddr::new(page * PAGE_SIZE)).guard().is_ok() {
-            self.model.insert(page, Page::Guard);
+    /// Puts guards into all of `range`, with the tables that were reserved and no other.
+    pub(super) fn guard(&mut self, range: PageRange) {
+        self.tables.begin_call();
+        if self.tables.reserve_guards(range).is_err() {
+            return;
         }
+        self.machine.fail_after(0);
+        self.take_out(range);
+        self.tables.guard(range);
+        self.machine.never_fail();
+        let first = range.start().get() / PAGE_SIZE;
+        self.model
+            .extend((first..first + range.pages()).map(|page| (page, Page::Guard)));
+        let around = PageRange::new(range.start(), range.end() + PAGE_SIZE);
+        let found = around.and_then(|around| self.tables.first_guards(around));
+        assert_eq!(found.map(PageRange::start), Some(range.start()));
+        assert!(found.is_some_and(|found| found.end() >= range.end()));
     }
 
     pub(super) fn unmap(&mut self, range: PageRange) {
         self.tables.begin_call();
-        if self.tables.reserve_edges(range).is_err() {
-            return;
+        if self.tables.reserve_edges(range).is_ok() {
+            self.take_out(range);
         }
+    }
+
+    /// Unmaps `range`, whose edges are reserved.
+    fn take_out(&mut self, range: PageRange) {
         let machine = self.machine.clone();
         let mut seen = 0;
         self.tables.unmap(range, |address, level, leaf| {
