@@ -24,6 +24,11 @@ pub(crate) fn is_sole(machine: &impl Machine, page: PhysAddr) -> bool {
     machine.word(page).load(Ordering::Acquire) == 1
 }
 
+/// How many references there are.
+pub(crate) fn references(machine: &impl Machine, page: PhysAddr) -> u64 {
+    machine.word(page).load(Ordering::Relaxed).into()
+}
+
 /// Gives up the caller's reference, and the frame with the last one.
 pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
     // Who holds the only reference need not count it down: nobody else is there to take another.

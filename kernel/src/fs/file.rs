@@ -46,6 +46,23 @@ pub(crate) trait File: Send + Sync {
         true
     }
 
+    /// Where `lseek` counts from with `SEEK_END`.
+    ///
+    /// # Errors
+    /// `EINVAL` for a file whose text is made while it is read: nobody knows where it ends.
+    fn end(&self) -> Result<u64, Errno> {
+        Ok(self.status().size)
+    }
+
+    /// Whether `len` bytes may be read at `offset`, asked once before they are read in pieces.
+    ///
+    /// # Errors
+    /// What the call then answers.
+    fn check_read(&self, offset: u64, len: u64) -> Result<(), Errno> {
+        let _ = (offset, len);
+        Ok(())
+    }
+
     /// Whether the file is a terminal (`isatty(3)`).
     fn is_terminal(&self) -> bool {
         false

@@ -15,10 +15,14 @@ use crate::process::{self, Process};
 use crate::sync::Mutex;
 
 mod counters;
+mod listing;
 mod maps;
+mod pagemap;
+mod smaps;
 
 use counters::counters;
-use maps::Maps;
+use listing::{Listing, Style};
+use pagemap::PageMap;
 
 /// The device number of `/proc`.
 const DEVICE: (u32, u32) = (0, 3);
@@ -26,11 +30,39 @@ const DEVICE: (u32, u32) = (0, 3);
 /// A file's text, made at the moment that it is read.
 type Text = fn(&Process) -> Vec<u8>;
 
-/// The files of `/proc/PID` that are made in one piece.
-const PROCESS_TEXTS: [(&str, Text); 3] = [("cmdline", command_line), ("comm", command), ("statm", statm)];
+/// What an ordinary file of `/proc` has in it.
+#[derive(Clone, Copy)]
+enum Content {
+    /// Made in one piece.
+    Text(Text),
+    /// Something for each mapping.
+    Mappings(Style),
+    /// A word for each page.
+    PageMap,
+}
+
+/// A name in a folder, the file's permissions, and what is in it.
+type Named = (&'static str, u32, Content);
+
+/// The files of `/proc/PID`, see `proc_pid(5)`.
+const OF_PROCESS: &[Named] = &[
+    ("cmdline", 0o444, Content::Text(command_line)),
+    ("comm", 0o444, Content::Text(command)),
+    ("maps", 0o444, Content::Mappings(Style::Maps)),
+    ("pagemap", 0o400, Content::PageMap),
+    ("smaps", 0o444, Content::Mappings(Style::Smaps)),
+    ("smaps_rollup", 0o444, Content::Text(smaps::rollup)),
+    ("statm", 0o444, Content::Text(statm)),
+];
 
 /// The files of `/proc/sys/vm`, see `proc_sys_vm(5)`.
-const LIMITS: [(&str, Text); 2] = [("max_map_count", max_map_count), ("mmap_min_addr", mmap_min_addr)];
+const LIMITS: &[Named] = &[
+    ("max_map_count", 0o444, Content::Text(max_map_count)),
+    ("mmap_min_addr", 0o444, Content::Text(mmap_min_addr)),
+];
+
+/// The files of the kernel's own.
+const OWN: &[Named] = &[("counters", 0o444, Content::Text(counters))];
 
 /// Something in `/proc`.
 pub(crate) enum Entry {
@@ -38,10 +70,16 @@ pub(crate) enum Entry {
     Folder { path: String, names: Vec<String> },
     /// `self` and `thread-self`, and `exe`.
     Link(Vec<u8>),
-    /// `maps`.
-    Maps(Arc<Process>),
-    /// Any other file.
-    Text(Arc<Process>, Text, String),
+    /// An ordinary file.
+    File(Node),
+}
+
+/// An ordinary file.
+pub(crate) struct Node {
+    process: Arc<Process>,
+    path: String,
+    permissions: u32,
+    content: Content,
 }
 
 /// Finds `path`, canonical and without `/proc/`.
@@ -54,12 +92,12 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
             path,
             &[&format!("{}", process.id), "inarch", "self", "sys"],
         )),
-        ("inarch", "") => Some(folder(path, &["counters"])),
-        ("inarch", "counters") => Some(Entry::Text(process, counters, format!("/proc/{path}"))),
+        ("inarch", "") => Some(folder_of(path, OWN, &[])),
+        ("inarch", name) => file(OWN, name, path, process),
         ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
         ("sys", "") => Some(folder(path, &["vm"])),
-        ("sys", "vm") => Some(folder(path, &LIMITS.map(|(name, _)| name))),
-        ("sys", rest) => text(&LIMITS, rest.strip_prefix("vm/")?, path, process),
+        ("sys", "vm") => Some(folder_of(path, LIMITS, &[])),
+        ("sys", rest) => file(LIMITS, rest.strip_prefix("vm/")?, path, process),
         (number, rest) => of_process(process::find(number.parse().ok()?)?, path, rest),
     }
 }
@@ -67,10 +105,9 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
 /// Finds `rest` in the folder of `process`.
 fn of_process(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
     match rest {
-        "" => Some(folder(path, &["cmdline", "comm", "exe", "maps", "statm"])),
+        "" => Some(folder_of(path, OF_PROCESS, &["exe"])),
         "exe" => Some(Entry::Link(process.executable.clone())),
-        "maps" => Some(Entry::Maps(process)),
-        name => text(&PROCESS_TEXTS, name, path, process),
+        name => file(OF_PROCESS, name, path, process),
     }
 }
 
@@ -81,9 +118,24 @@ fn folder(path: &str, names: &[&str]) -> Entry {
     }
 }
 
-fn text(table: &[(&str, Text)], name: &str, path: &str, process: Arc<Process>) -> Option<Entry> {
-    let (_, make) = table.iter().find(|(known, _)| *known == name)?;
-    Some(Entry::Text(process, *make, format!("/proc/{path}")))
+/// The folder of the files in `table` and whatever else is named.
+fn folder_of(path: &str, table: &[Named], more: &[&str]) -> Entry {
+    let names: Vec<&str> = table
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(more.iter().copied())
+        .collect();
+    folder(path, &names)
+}
+
+fn file(table: &[Named], name: &str, path: &str, process: Arc<Process>) -> Option<Entry> {
+    let (_, permissions, content) = table.iter().find(|(known, ..)| *known == name)?;
+    Some(Entry::File(Node {
+        process,
+        path: format!("/proc/{path}"),
+        permissions: *permissions,
+        content: *content,
+    }))
 }
 
 impl Entry {
@@ -92,7 +144,7 @@ impl Entry {
         let mode = match self {
             Self::Folder { .. } => S_IFDIR | 0o555,
             Self::Link(_) => S_IFLNK | 0o777,
-            Self::Maps(_) | Self::Text(..) => S_IFREG | 0o444,
+            Self::File(node) => S_IFREG | node.permissions,
         };
         Status {
             device: DEVICE,
@@ -123,14 +175,29 @@ impl Entry {
         match self {
             Self::Folder { path, names } => Ok(Arc::new(ProcFolder { path, names, status })),
             Self::Link(_) => Err(Errno::ELOOP),
-            Self::Maps(process) => Ok(Arc::new(Maps::new(process, status))),
-            Self::Text(process, make, path) => Ok(Arc::new(TextFile {
+            Self::File(node) => Ok(node.open(status)),
+        }
+    }
+}
+
+impl Node {
+    fn open(self, status: Status) -> Arc<dyn File> {
+        let Self {
+            process,
+            path,
+            content,
+            ..
+        } = self;
+        match content {
+            Content::Mappings(style) => Arc::new(Listing::new(process, style, path, status)),
+            Content::PageMap => Arc::new(PageMap::new(process, path, status, true)),
+            Content::Text(make) => Arc::new(TextFile {
                 process,
                 make,
                 path,
                 status,
                 text: Mutex::new(Vec::new()),
-            })),
+            }),
         }
     }
 }
@@ -196,6 +263,10 @@ impl File for TextFile {
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
+    }
+
+    fn end(&self) -> Result<u64, Errno> {
+        Err(Errno::EINVAL)
     }
 
     fn path(&self) -> &[u8] {

@@ -34,6 +34,16 @@ enum Place {
     Offset(u64),
 }
 
+impl Place {
+    /// The offset of the first byte, for an open file at `position`.
+    fn start(self, position: u64) -> u64 {
+        match self {
+            Self::Position => position,
+            Self::Offset(offset) => offset,
+        }
+    }
+}
+
 pub(super) fn read(call: &mut Call<'_>) -> Answer {
     let open = readable(call)?;
     read_pieces(&open, &[piece(call)?], Place::Position)
@@ -78,15 +88,16 @@ pub(super) fn lseek(call: &mut Call<'_>) -> Answer {
         return Err(Errno::ESPIPE);
     }
     let offset = call.arg(1) as i64;
-    let size = open.file.status().size;
     let base = match call.uint(2) {
         SEEK_SET => 0,
         SEEK_CUR => open.position(),
-        SEEK_END => size,
+        SEEK_END => open.file.end()?,
         // No file here tells of holes: it is data to its end.
-        SEEK_DATA | SEEK_HOLE if offset < 0 || offset as u64 >= size => return Err(Errno::ENXIO),
-        SEEK_DATA => 0,
-        SEEK_HOLE => size - offset as u64,
+        whence @ (SEEK_DATA | SEEK_HOLE) => match open.file.end()?.checked_sub(offset as u64) {
+            Some(1..) if whence == SEEK_DATA => 0,
+            Some(left @ 1..) => left,
+            _ => return Err(Errno::ENXIO),
+        },
         _ => return Err(Errno::EINVAL),
     };
     let position = base
@@ -188,6 +199,11 @@ fn pieces(call: &Call<'_>) -> Result<Vec<Piece>, Errno> {
 }
 
 fn read_pieces(open: &OpenFile, pieces: &[Piece], place: Place) -> Answer {
+    let mut offset = place.start(open.position());
+    for piece in pieces {
+        open.file.check_read(offset, piece.len)?;
+        offset = offset.saturating_add(piece.len);
+    }
     transfer(open, pieces, place, open.position(), |offset, address, buffer| {
         let count = open.file.read(offset, buffer)?;
         user::copy_out(address, &buffer[..count])?;
@@ -217,10 +233,7 @@ fn transfer(
     position: u64,
     step: impl Fn(u64, u64, &mut [u8]) -> Result<usize, Errno>,
 ) -> Answer {
-    let start = match place {
-        Place::Position => position,
-        Place::Offset(offset) => offset,
-    };
+    let start = place.start(position);
     let largest = pieces.iter().map(|piece| piece.len).max().unwrap_or(0);
     // As on Linux: a file takes what it can get, a terminal takes a buffer.
     let by_pages = open.file.is_seekable();

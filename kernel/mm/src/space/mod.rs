@@ -5,11 +5,13 @@
 #![deny(unsafe_code)]
 
 mod advise;
+mod footprint;
 mod heap;
 mod huge;
 mod limits;
 mod map;
 mod objects;
+mod pagemap;
 mod pages;
 mod place;
 mod protect;
@@ -26,7 +28,7 @@ use crate::machine::{Asid, Machine};
 use crate::object::Object;
 use crate::remap::Request;
 use crate::table::{Counters, OutOfMemory, PageTables};
-use crate::vma::{Identity, VmaTree};
+use crate::vma::{Identity, VmaFlags, VmaTree};
 use crate::{Errno, PAGE_SIZE, PageRange, PhysAddr, VirtAddr, page};
 use objects::Objects;
 pub(crate) use objects::object_page;
@@ -34,10 +36,12 @@ pub(crate) use place::{Placement, STACK_GUARD_GAP, Wish};
 pub(crate) use view::{Freed, View, is_whole};
 
 pub use advise::AdviceRequest;
+pub use footprint::{Footprint, Proportional};
 pub use limits::{
     Capabilities, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, Overcommit, OvercommitPolicy,
     RLIM_INFINITY,
 };
+pub use pagemap::PageState;
 
 /// What a new mapping shows.
 #[derive(Clone)]
@@ -92,6 +96,12 @@ pub struct Mapping<'a> {
     pub inode: u64,
     /// The file's path, `[heap]`, `[stack]`, `[vdso]`, or empty.
     pub name: &'a str,
+    /// Whether it is of a file, or of shared memory, which Linux keeps in a file.
+    pub has_file: bool,
+    /// What else is known of it (`VmFlags` of `/proc/PID/smaps`).
+    pub flags: VmaFlags,
+    /// Whether the kernel would bring in 2 MiB blocks (`THPeligible`).
+    pub block_eligible: bool,
 }
 
 /// How much of everything an address space holds; all in pages, but for the number of mappings.
@@ -329,6 +339,34 @@ impl<M: Machine> AddressSpace<M> {
     pub fn object_shrunk(&mut self, object: &Object<M>) {
         self.begin_call();
         self.cut_object(object);
+    }
+
+    /// Adds to `footprint` what is in memory of the mappings from `from` to `end`, and answers how far that came: some thousand
+    /// pages at most are looked at in one call, and at `end` all have been. Both are rounded down to pages.
+    pub fn measure(&self, from: u64, end: u64, footprint: &mut Footprint) -> u64 {
+        let bound = |addr: u64| VirtAddr::new(addr.min(crate::TASK_SIZE)).align_down(PAGE_SIZE);
+        let range = PageRange::new(bound(from), bound(end));
+        let reached = range.map_or(bound(end), |range| self.add_footprint(range, footprint));
+        if reached < bound(end) { reached.get() } else { end }
+    }
+
+    /// Writes the words of `/proc/PID/pagemap` for the pages from the one at `addr` on, see [`PageState`]; answers how many there are
+    /// before the end of the address space. An address tag is ignored. The caller asks for no more than it wants to hold the lock for.
+    pub fn pagemap(&self, addr: u64, words: &mut [u64]) -> usize {
+        self.page_words(addr, words)
+    }
+
+    /// Where the last mapping ends; zero where there is none.
+    pub fn end_of_mappings(&self) -> u64 {
+        let (last, _) = self.tree.around(report::everything().end());
+        last.map_or(0, |last| last.end().get())
+    }
+
+    /// How many page tables there are, in pages (`VmPTE`).
+    pub fn table_pages(&self) -> u64 {
+        let counters = self.tables.counters();
+        // The top one is taken with the address space, before anything is counted.
+        1 + counters.tables_taken.saturating_sub(counters.tables_given)
     }
 
     /// The mappings, lowest first.

@@ -2,7 +2,7 @@
 
 use super::objects::object_page;
 use super::{AddressSpace, Mapping, Usage};
-use crate::machine::Machine;
+use crate::machine::{BLOCK_SIZE, Machine};
 use crate::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::{PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
 
@@ -47,6 +47,9 @@ impl<M: Machine> AddressSpace<M> {
             device: file.map_or((0, 0), |_| (0, 1)),
             inode: file.map_or(0, |file| file.inode()),
             name: object.map_or_else(|| self.name_of(vma), |object| object.name()),
+            has_file: file.is_some(),
+            flags: vma.flags,
+            block_eligible: is_block_eligible(vma),
         }
     }
 
@@ -60,6 +63,14 @@ impl<M: Machine> AddressSpace<M> {
             ""
         }
     }
+}
+
+/// Whether the kernel would bring in 2 MiB blocks: of anonymous memory that asked for them and has room for one.
+fn is_block_eligible(vma: &Vma) -> bool {
+    let first = vma.start().get().next_multiple_of(BLOCK_SIZE);
+    vma.backing == Backing::Anonymous
+        && vma.flags.contains(VmaFlags::HUGEPAGE)
+        && first + BLOCK_SIZE <= vma.end().get()
 }
 
 /// The whole address space.

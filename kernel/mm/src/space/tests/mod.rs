@@ -3,6 +3,7 @@
 mod advise;
 mod contents;
 mod fault;
+mod footprint;
 #[cfg(target_os = "linux")]
 mod host;
 mod hostile;

@@ -1,0 +1,156 @@
+//! What `/proc/PID/smaps` and `smaps_rollup` tell of memory: the lines of Linux 7.3, in its order.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use mm::vma::VmaFlags;
+use mm::{Footprint, Mapping, PAGE_SIZE, Proportional, TASK_SIZE};
+
+use super::{listing, maps};
+use crate::process::Process;
+
+/// The two letters for each flag, in the order of Linux's bits.
+const FLAGS: [(VmaFlags, &str); 27] = [
+    (VmaFlags::SHARED, "sh"),
+    (VmaFlags::MAYREAD, "mr"),
+    (VmaFlags::MAYWRITE, "mw"),
+    (VmaFlags::MAYEXEC, "me"),
+    (VmaFlags::MAYSHARE, "ms"),
+    (VmaFlags::GROWSDOWN, "gd"),
+    (VmaFlags::UFFD_MISSING, "um"),
+    (VmaFlags::PFNMAP, "pf"),
+    (VmaFlags::MAYBE_GUARD, "gu"),
+    (VmaFlags::UFFD_WP, "uw"),
+    (VmaFlags::LOCKED, "lo"),
+    (VmaFlags::IO, "io"),
+    (VmaFlags::SEQ_READ, "sr"),
+    (VmaFlags::RAND_READ, "rr"),
+    (VmaFlags::DONTFORK, "dc"),
+    (VmaFlags::DONTEXPAND, "de"),
+    (VmaFlags::LOCKONFAULT, "lf"),
+    (VmaFlags::ACCOUNT, "ac"),
+    (VmaFlags::NORESERVE, "nr"),
+    (VmaFlags::WIPEONFORK, "wf"),
+    (VmaFlags::DONTDUMP, "dd"),
+    (VmaFlags::MIXEDMAP, "mm"),
+    (VmaFlags::HUGEPAGE, "hg"),
+    (VmaFlags::NOHUGEPAGE, "nh"),
+    (VmaFlags::MERGEABLE, "mg"),
+    (VmaFlags::DROPPABLE, "dp"),
+    (VmaFlags::UFFD_MINOR, "ui"),
+];
+
+/// What `smaps` tells of a mapping beside its line and what is in memory.
+pub(super) struct Facts {
+    read: bool,
+    write: bool,
+    execute: bool,
+    flags: VmaFlags,
+    block_eligible: bool,
+}
+
+impl Facts {
+    pub(super) fn of(mapping: &Mapping<'_>) -> Self {
+        Self {
+            read: mapping.read,
+            write: mapping.write,
+            execute: mapping.execute,
+            flags: mapping.flags,
+            block_eligible: mapping.block_eligible,
+        }
+    }
+
+    /// The line `VmFlags`: a space after each.
+    fn write_flags(&self, lines: &mut String) {
+        lines.push_str("VmFlags: ");
+        let rights = [(self.read, "rd"), (self.write, "wr"), (self.execute, "ex")];
+        let rest = FLAGS.map(|(flag, letters)| (self.flags.contains(flag), letters));
+        let sealed = [(self.flags.contains(VmaFlags::SEALED), "sl")];
+        for (_, letters) in rights.iter().chain(&rest).chain(&sealed).filter(|flag| flag.0) {
+            lines.push_str(letters);
+            lines.push(' ');
+        }
+        lines.push('\n');
+    }
+}
+
+/// All that follows the line of a mapping of `size` bytes.
+pub(super) fn write_mapping(lines: &mut String, size: u64, facts: &Facts, footprint: &Footprint) {
+    write_size(lines, "Size", size);
+    write_size(lines, "KernelPageSize", PAGE_SIZE);
+    write_size(lines, "MMUPageSize", PAGE_SIZE);
+    write_footprint(lines, footprint, false);
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        lines,
+        "{:<15} {:>8}",
+        "THPeligible:",
+        u8::from(facts.block_eligible)
+    );
+    facts.write_flags(lines);
+}
+
+/// `smaps_rollup`: all mappings as one.
+pub(super) fn rollup(process: &Process) -> Vec<u8> {
+    let (start, end) = {
+        let space = process.space.lock();
+        let start = space
+            .mappings()
+            .next()
+            .map_or(0, |first| first.range.start().get());
+        (start, space.end_of_mappings())
+    };
+    let footprint = listing::measure(process, 0, TASK_SIZE);
+    let mut lines = String::new();
+    let _ = write!(lines, "{start:08x}-{end:08x} ---p 00000000 00:00 0 ");
+    maps::pad_to_name(&mut lines, 0);
+    lines.push_str("[rollup]\n");
+    write_footprint(&mut lines, &footprint, true);
+    lines.into_bytes()
+}
+
+/// The lines that `smaps` and `smaps_rollup` share; some only the latter has.
+fn write_footprint(lines: &mut String, footprint: &Footprint, rollup: bool) {
+    let share = |share: u64| share / Proportional::UNIT;
+    let parts = &footprint.proportional;
+    write_size(lines, "Rss", footprint.resident());
+    write_size(lines, "Pss", share(parts.all));
+    write_size(lines, "Pss_Dirty", share(parts.dirty));
+    if rollup {
+        write_size(lines, "Pss_Anon", share(parts.anonymous));
+        write_size(lines, "Pss_File", share(parts.file));
+        write_size(lines, "Pss_Shmem", share(parts.shared_memory));
+    }
+    write_size(lines, "Shared_Clean", footprint.shared_clean);
+    write_size(lines, "Shared_Dirty", footprint.shared_dirty);
+    write_size(lines, "Private_Clean", footprint.private_clean);
+    write_size(lines, "Private_Dirty", footprint.private_dirty);
+    write_size(lines, "Referenced", footprint.referenced);
+    write_size(lines, "Anonymous", footprint.anonymous);
+    // No pages are looked for that are alike.
+    write_size(lines, "KSM", 0);
+    write_size(lines, "LazyFree", footprint.lazy_free);
+    write_size(lines, "AnonHugePages", footprint.anonymous_blocks);
+    // Blocks are anonymous, there is no hugetlbfs, and nothing is paged out.
+    for name in [
+        "ShmemPmdMapped",
+        "FilePmdMapped",
+        "Shared_Hugetlb",
+        "Private_Hugetlb",
+        "Swap",
+        "SwapPss",
+    ] {
+        write_size(lines, name, 0);
+    }
+    write_size(lines, "Locked", share(parts.locked));
+}
+
+/// A line of a name and `bytes`, in kB, the number ending in one column.
+fn write_size(lines: &mut String, name: &str, bytes: u64) {
+    let start = lines.len();
+    lines.push_str(name);
+    lines.push(':');
+    let width = 24 - (lines.len() - start);
+    let _ = writeln!(lines, "{:>width$} kB", bytes >> 10);
+}
