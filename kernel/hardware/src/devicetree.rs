@@ -4,6 +4,8 @@
 //! [`TreeError`], a node that makes no sense is left out and named in [`Description::ignored`].
 
 mod bus;
+mod cpus;
+mod interrupts;
 mod nodes;
 #[cfg(test)]
 mod tests;
@@ -11,6 +13,7 @@ mod tests;
 use core::fmt;
 use dtoolkit::error::FdtParseError;
 use dtoolkit::fdt::Fdt;
+use mm::PhysAddr;
 
 use crate::{PhysRange, RangeSet};
 use bus::Path;
@@ -36,14 +39,21 @@ pub struct Description<'a> {
     pub interrupts: Option<InterruptController>,
     /// How to call the firmware (PSCI).
     pub psci: Option<Conduit>,
-    /// The interrupt of the virtual timer, as a GIC interrupt number.
+    /// The interrupt of the virtual timer, as the interrupt controller counts: a GIC's interrupt number (16..32), or the
+    /// line of a [`InterruptController::Bcm2836`] (0..4).
     pub timer_interrupt: Option<u32>,
     /// The registers of the real-time clock, a PL031.
     pub clock: Option<PhysRange>,
-    /// The affinity bits of MPIDR of each core; at most 16 are listed.
-    pub cpus: heapless::Vec<u64, 16>,
+    /// The registers of a Raspberry Pi's power manager, whose watchdog ends the machine.
+    pub watchdog: Option<PhysRange>,
+    /// The way to ask a Raspberry Pi's firmware.
+    pub mailbox: Option<Mailbox>,
+    /// The cores; at most 16 are listed.
+    pub cpus: heapless::Vec<Cpu, 16>,
     /// Names of nodes that were left out because they make no sense; at most 8 are listed.
     pub ignored: heapless::Vec<&'a str, 8>,
+    /// The `interrupts` of the timer's node: what they mean is known when the controller is.
+    timer_interrupts: &'a [u8],
 }
 
 /// A console device.
@@ -62,6 +72,8 @@ pub struct Console {
 pub enum ConsoleKind {
     /// Arm's PL011.
     Pl011,
+    /// The mini UART of a Raspberry Pi's auxiliary peripherals.
+    MiniUart,
     /// One that the kernel has no driver for.
     Unknown,
 }
@@ -73,6 +85,39 @@ pub enum InterruptController {
     GicV2(PhysRange, PhysRange),
     /// GICv3 or v4: distributor and redistributors.
     GicV3(PhysRange, PhysRange),
+    /// The controller beside each core of a BCM2836 or BCM2837 (Raspberry Pi 2 and 3).
+    Bcm2836(PhysRange),
+}
+
+/// The mailbox by which a Raspberry Pi's firmware is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mailbox {
+    /// Its registers.
+    pub registers: PhysRange,
+    /// The memory that the firmware can reach.
+    pub reach: PhysRange,
+    /// What the firmware calls the first byte of [`Mailbox::reach`].
+    pub bus_start: u64,
+}
+
+/// One core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cpu {
+    /// The affinity bits of its MPIDR.
+    pub affinity: u64,
+    /// How it is started.
+    pub start: CpuStart,
+}
+
+/// How a core is started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CpuStart {
+    /// By the firmware (PSCI `CPU_ON`).
+    Psci,
+    /// It waits for an address to jump to, in the doubleword at this address.
+    SpinTable(PhysAddr),
+    /// In no way that the kernel knows.
+    Unknown,
 }
 
 /// The instruction that calls the firmware.
@@ -89,7 +134,7 @@ pub enum Conduit {
 pub enum TreeError {
     /// It is not a well-formed tree.
     Malformed(FdtParseError),
-    /// It names no memory.
+    /// It names no memory, and nobody who could be asked for it.
     NoMemory,
     /// It names more separate ranges of memory than the kernel keeps.
     TooManyRanges,
@@ -111,7 +156,8 @@ impl From<crate::Full> for TreeError {
     }
 }
 
-/// Reads the device tree `blob`, which must be exactly as long as its header says.
+/// Reads the device tree `blob`, which must be exactly as long as its header says. [`Description::ram`] may be empty if there
+/// is a [`Description::mailbox`].
 ///
 /// # Errors
 ///
@@ -131,8 +177,11 @@ pub fn describe(blob: &[u8]) -> Result<Description<'_>, TreeError> {
         psci: None,
         timer_interrupt: None,
         clock: None,
+        watchdog: None,
+        mailbox: None,
         cpus: heapless::Vec::new(),
         ignored: heapless::Vec::new(),
+        timer_interrupts: &[],
     };
     for reservation in tree.memory_reservations() {
         match PhysRange::from_len(reservation.address(), reservation.size()) {
@@ -142,7 +191,10 @@ pub fn describe(blob: &[u8]) -> Result<Description<'_>, TreeError> {
     }
     nodes::visit(&mut found, &Path::root(root))?;
     found.console = bus::stdout(tree).and_then(|path| nodes::console(&path, tree));
-    if found.ram.is_empty() {
+    found.timer_interrupt = found
+        .interrupts
+        .and_then(|controller| interrupts::timer(found.timer_interrupts, controller));
+    if found.ram.is_empty() && found.mailbox.is_none() {
         return Err(TreeError::NoMemory);
     }
     Ok(found)

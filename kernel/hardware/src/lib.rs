@@ -14,5 +14,8 @@ pub mod frames;
 mod range;
 
 pub use cmdline::{CommandLine, LogLevel};
-pub use devicetree::{Conduit, Console, ConsoleKind, Description, InterruptController, TreeError, describe};
+pub use devicetree::{
+    Conduit, Console, ConsoleKind, Cpu, CpuStart, Description, InterruptController, Mailbox, TreeError,
+    describe,
+};
 pub use range::{Full, PhysRange, RangeSet};

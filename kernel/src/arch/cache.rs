@@ -32,6 +32,17 @@ pub(crate) fn sync_instructions(start: *const u8, len: usize) {
     barrier::isb(barrier::SY);
 }
 
+/// Brings the `len` bytes at `start` to memory and forgets them, so that a device that looks past the caches and this core see the
+/// same: before the device reads or writes them, and again after it wrote. The caller owns every line of the range.
+pub(crate) fn clean_and_invalidate(start: *const u8, len: usize) {
+    barrier::dsb(barrier::SY);
+    for_each_line(start, len, cpu::features().data_line, |line| {
+        // SAFETY: cleans and invalidates a line: no byte changes for anyone.
+        unsafe { asm!("dc civac, {}", in(reg) line, options(nostack, preserves_flags)) };
+    });
+    barrier::dsb(barrier::SY);
+}
+
 fn for_each_line(start: *const u8, len: usize, line: usize, act: impl Fn(usize)) {
     let end = start.addr() + len;
     let mut at = start.addr() & !(line - 1);

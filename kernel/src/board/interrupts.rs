@@ -1,14 +1,15 @@
-//! The interrupt controller: GICv2 or GICv3 (crate `arm-gic`). The timer's is the only interrupt in use.
+//! The interrupt controller: GICv2 or GICv3 (crate `arm-gic`), or a BCM2836's. The timer's is the only interrupt in use.
 
 use arm_gic::gicv2::GicV2;
 use arm_gic::gicv3::{GicCpuInterface, GicV3};
 use arm_gic::{IntId, InterruptGroup};
-use arm_pl011_uart::UniqueMmioPointer;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hardware::{InterruptController, PhysRange};
+use safe_mmio::UniqueMmioPointer;
 
 use super::description;
+use super::local_interrupts::LocalController;
 use crate::sync::IrqMutex;
 use crate::{arch, memory};
 
@@ -21,13 +22,24 @@ const FIRST: usize = 0;
 /// Interrupts that reach the kernel have this priority or a higher one: all have.
 const LOWEST_PRIORITY: u8 = 0xff;
 
-/// A controller that has been set up, with the number of the timer's interrupt.
+/// A controller that lets the timer's interrupt through, with its number there.
 enum Controller {
-    V2(GicV2<'static>),
-    V3(GicV3<'static>),
+    V2(GicV2<'static>, IntId),
+    /// Its registers serve only to set it up.
+    V3(IntId),
+    Bcm2836(LocalController, u32),
 }
 
-static CONTROLLER: IrqMutex<Option<(Controller, IntId)>> = IrqMutex::new(None);
+/// The interrupt that was due.
+#[derive(PartialEq, Eq)]
+enum Taken {
+    Timer,
+    Other,
+    /// It has gone away between the signal and the question.
+    None,
+}
+
+static CONTROLLER: IrqMutex<Option<Controller>> = IrqMutex::new(None);
 
 /// How many interrupts were taken.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
@@ -40,20 +52,16 @@ pub(crate) fn init() {
         log::warn!("no interrupt controller or timer that the kernel knows: threads are not preempted");
         return;
     };
-    // The tree's reader gives the number of a private interrupt, 16..32.
-    let timer = IntId::ppi(timer - 16);
-    let Some(mut controller) = bring_up(found) else {
-        log::warn!("the registers of the interrupt controller can't be mapped: threads are not preempted");
-        return;
-    };
-    if controller.enable(timer) {
-        *CONTROLLER.lock() = Some((controller, timer));
-    } else {
-        log::warn!("the timer's interrupt can't be enabled: threads are not preempted");
+    let controller = bring_up(found, timer);
+    if controller.is_none() {
+        log::warn!("the interrupt controller can't be set up for the timer: threads are not preempted");
     }
+    *CONTROLLER.lock() = controller;
 }
 
-fn bring_up(found: InterruptController) -> Option<Controller> {
+/// Sets a controller up for the timer's interrupt, `timer` as the device tree's reader counts. `None` where its registers can't be
+/// mapped or it doesn't let the interrupt through.
+fn bring_up(found: InterruptController, timer: u32) -> Option<Controller> {
     match found {
         InterruptController::GicV2(distributor, interface) => {
             let (distributor, interface) = (memory::map_device(distributor)?, memory::map_device(interface)?);
@@ -63,7 +71,9 @@ fn bring_up(found: InterruptController) -> Option<Controller> {
             // To the non-secure side, bit 0 of the control register is group 1, which is all that it sees; without security
             // extensions it is group 0, to which all interrupts then belong.
             gic.enable_group0(true);
-            Some(Controller::V2(gic))
+            let timer = private(timer);
+            gic.enable_interrupt(timer, true).ok()?;
+            Some(Controller::V2(gic, timer))
         }
         InterruptController::GicV3(distributor, redistributors) => {
             let length = redistributors.len().min(REDISTRIBUTOR);
@@ -75,53 +85,71 @@ fn bring_up(found: InterruptController) -> Option<Controller> {
             let mut gic = gic.ok()?;
             gic.setup(FIRST);
             GicCpuInterface::set_priority_mask(LOWEST_PRIORITY);
-            Some(Controller::V3(gic))
+            let timer = private(timer);
+            gic.enable_interrupt(timer, Some(FIRST), true).ok()?;
+            Some(Controller::V3(timer))
+        }
+        InterruptController::Bcm2836(registers) => {
+            let mut controller = LocalController::new(registers)?;
+            controller.enable_timer(timer);
+            Some(Controller::Bcm2836(controller, timer))
         }
     }
 }
 
+/// A private interrupt by its number: 16..32, as the tree's reader promises.
+fn private(number: u32) -> IntId {
+    IntId::ppi(number - IntId::SGI_COUNT)
+}
+
 impl Controller {
-    /// Lets an interrupt of this core through; says whether that worked.
-    fn enable(&mut self, interrupt: IntId) -> bool {
+    /// Takes the interrupt that is due, and deals with it.
+    fn take(&mut self) -> Taken {
         match self {
-            Self::V2(gic) => gic.enable_interrupt(interrupt, true).is_ok(),
-            Self::V3(gic) => gic.enable_interrupt(interrupt, Some(FIRST), true).is_ok(),
+            Self::V2(gic, timer) => {
+                let due = gic.get_and_acknowledge_interrupt(InterruptGroup::Group0);
+                deal(due, *timer, |interrupt| {
+                    gic.end_interrupt(interrupt, InterruptGroup::Group0);
+                })
+            }
+            Self::V3(timer) => {
+                let due = GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1);
+                deal(due, *timer, |interrupt| {
+                    GicCpuInterface::end_interrupt(interrupt, InterruptGroup::Group1);
+                })
+            }
+            Self::Bcm2836(controller, timer) if controller.is_pending(*timer) => {
+                arch::timer::clear_deadline();
+                Taken::Timer
+            }
+            Self::Bcm2836(..) => Taken::None,
         }
     }
+}
 
-    /// Takes the interrupt that is due, if there is one.
-    fn acknowledge(&mut self) -> Option<IntId> {
-        match self {
-            Self::V2(gic) => gic.get_and_acknowledge_interrupt(InterruptGroup::Group0),
-            Self::V3(_) => GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1),
-        }
+/// Deals with the interrupt `due` of a GIC, if there is one, and has `end` say so to the controller.
+fn deal(due: Option<IntId>, timer: IntId, end: impl FnOnce(IntId)) -> Taken {
+    let Some(interrupt) = due else {
+        return Taken::None;
+    };
+    let is_timer = interrupt == timer;
+    if is_timer {
+        // It stays asserted until the deadline is taken back; the scheduler sets the next.
+        arch::timer::clear_deadline();
     }
-
-    /// Says that an interrupt has been dealt with.
-    fn end(&mut self, interrupt: IntId) {
-        match self {
-            Self::V2(gic) => gic.end_interrupt(interrupt, InterruptGroup::Group0),
-            Self::V3(_) => GicCpuInterface::end_interrupt(interrupt, InterruptGroup::Group1),
-        }
-    }
+    end(interrupt);
+    if is_timer { Taken::Timer } else { Taken::Other }
 }
 
 /// Deals with the interrupt that is due. Called with interrupts masked, wherever one was taken.
 pub(crate) fn handle() {
     let mut controller = CONTROLLER.lock();
-    let Some((controller, timer)) = controller.as_mut() else {
-        return;
-    };
-    // Between the signal and here an interrupt may have gone away; then there is none to acknowledge.
-    let Some(interrupt) = controller.acknowledge() else {
-        return;
-    };
-    TAKEN.fetch_add(1, Relaxed);
-    if interrupt == *timer {
-        // It stays asserted until the deadline is taken back; the scheduler sets the next.
-        arch::timer::clear_deadline();
+    if controller
+        .as_mut()
+        .is_some_and(|controller| controller.take() != Taken::None)
+    {
+        TAKEN.fetch_add(1, Relaxed);
     }
-    controller.end(interrupt);
 }
 
 /// How many interrupts were taken since boot.

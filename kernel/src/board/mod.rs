@@ -5,17 +5,25 @@ pub(crate) mod console;
 mod fallback;
 pub(crate) mod host;
 pub(crate) mod interrupts;
+mod local_interrupts;
+mod mailbox;
+mod mini_uart;
 pub(crate) mod power;
+mod serial;
 pub(crate) mod timer;
+mod watchdog;
 
 pub(crate) use clock::seconds_since_1970;
 
 use crate::sync::Once;
 use boot::BootInfo;
-use hardware::{CommandLine, Console, ConsoleKind, Description};
+use hardware::{CommandLine, Description, TreeError};
+use serial::Serial;
 
 static DESCRIPTION: Once<Description<'static>> = Once::new();
 static COMMAND_LINE: Once<CommandLine> = Once::new();
+/// Done when the console is the one that the device tree names.
+static NAMED_CONSOLE: Once<()> = Once::new();
 
 /// The machine as the device tree describes it.
 ///
@@ -54,19 +62,36 @@ pub(crate) fn init(info: &BootInfo) {
     let line = CommandLine::parse(description.bootargs);
     COMMAND_LINE.call_once(|| line);
     description.initrd = line.initrd.or(description.initrd);
-    power::init(info.entry_level(), description.psci);
+    power::init(info.entry_level(), &description);
     if line.semihosting {
         host::listen();
     }
-    match description.console {
-        Some(Console {
-            kind: ConsoleKind::Pl011,
-            registers,
-            clock,
-        }) => console::init(registers, clock),
-        _ => fallback::console(info),
+    if !named_console(&description) {
+        fallback::console(info);
+    }
+    if description.ram.is_empty() {
+        ask_for_memory(&mut description);
     }
     DESCRIPTION.call_once(|| description);
+}
+
+/// Brings up the console that the device tree names. Whether it could.
+fn named_console(found: &Description<'_>) -> bool {
+    let clock = || found.mailbox.and_then(mailbox::uart_clock);
+    let device = found.console.and_then(|console| Serial::bring_up(console, clock));
+    let Some(device) = device else { return false };
+    console::add(device);
+    NAMED_CONSOLE.call_once(|| ());
+    true
+}
+
+/// Asks firmware for the memory that the device tree doesn't tell of; ends the machine where it doesn't know either.
+fn ask_for_memory(found: &mut Description<'_>) {
+    let Some(memory) = found.mailbox.and_then(mailbox::memory) else {
+        power::fail(format_args!("{}", TreeError::NoMemory));
+    };
+    // A set has room for a first range.
+    let _ = found.ram.add(memory);
 }
 
 /// Tells what was found, at the levels where a person wants to know.
@@ -80,10 +105,7 @@ pub(crate) fn report() {
     for range in found.reserved.iter() {
         log::info!("reserved: {range}");
     }
-    if found
-        .console
-        .is_none_or(|console| console.kind != ConsoleKind::Pl011)
-    {
+    if !NAMED_CONSOLE.is_completed() {
         log::warn!(
             "the device tree's stdout-path names no console that the kernel can drive: this one is a guess"
         );
@@ -96,10 +118,15 @@ pub(crate) fn report() {
 crate::ktest! {
     /// What runs the tests has memory, a console, and cores, and boot and tree agree on where the image is.
     fn the_device_tree_of_this_machine_is_read() {
+        use hardware::InterruptController;
         let found = description();
         assert!(!found.model.is_empty());
         assert!(found.console.is_some());
-        assert!(found.interrupts.is_some() && found.timer_interrupt == Some(27));
+        let timer = match found.interrupts.expect("a controller that the kernel knows") {
+            InterruptController::Bcm2836(_) => 3,
+            InterruptController::GicV2(..) | InterruptController::GicV3(..) => 27,
+        };
+        assert_eq!(found.timer_interrupt, Some(timer));
         assert!(!found.cpus.is_empty());
         assert!(found.ram.covers(crate::memory::image()));
         assert!(command_line().ktest);

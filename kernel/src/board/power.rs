@@ -3,12 +3,13 @@
 use boot::EntryLevel;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use hardware::Conduit;
+use hardware::{Conduit, Description};
 use smccc::{Hvc, Smc, psci};
 
+use super::watchdog::Watchdog;
 use super::{console, host};
 use crate::arch;
-use crate::sync::Once;
+use crate::sync::{IrqMutex, Once};
 
 /// The status when the board cannot run any program: no usable device tree, too little memory.
 pub(crate) const STATUS_BOARD: u8 = 125;
@@ -16,18 +17,23 @@ pub(crate) const STATUS_BOARD: u8 = 125;
 /// How the firmware is called, if there is any.
 static FIRMWARE: Once<Conduit> = Once::new();
 
-/// Remembers how to call the firmware. Whoever entered at EL3 has none above, whatever the device tree says.
-pub(super) fn init(level: EntryLevel, conduit: Option<Conduit>) {
-    if let Some(conduit) = conduit
+/// What ends the machine where there is no firmware to call.
+static WATCHDOG: IrqMutex<Option<Watchdog>> = IrqMutex::new(None);
+
+/// Remembers how to end the machine. Whoever entered at EL3 has no firmware above, whatever the device tree says.
+pub(super) fn init(level: EntryLevel, found: &Description<'_>) {
+    if let Some(conduit) = found.psci
         && level != EntryLevel::El3
     {
         FIRMWARE.call_once(|| conduit);
+    } else if let Some(registers) = found.watchdog {
+        *WATCHDOG.lock() = Watchdog::new(registers);
     }
 }
 
 /// Ends the machine with the exit status of the program, or of whatever took its place. A host takes the status; without
-/// one it stands in the last line on the console, and the firmware switches the machine off. Where there is no firmware
-/// either, the core sleeps for ever.
+/// one it stands in the last line on the console, and the firmware or a watchdog switches the machine off. Where there is
+/// neither, the core sleeps for ever.
 pub(crate) fn end(status: u8) -> ! {
     static ENDING: AtomicBool = AtomicBool::new(false);
     if ENDING.swap(true, Relaxed) {
@@ -39,13 +45,24 @@ pub(crate) fn end(status: u8) -> ! {
     }
     console::flush();
     host::exit(status);
-    // An answer means that the firmware refused: nothing is left but to stop.
-    let _refused = match FIRMWARE.get() {
-        Some(Conduit::Hvc) => psci::system_off::<Hvc>(),
-        Some(Conduit::Smc) => psci::system_off::<Smc>(),
-        None => Ok(()),
-    };
+    switch_off();
     arch::halt()
+}
+
+/// Switches the machine off. Returns where that can't be done, and where it takes a moment.
+fn switch_off() {
+    match FIRMWARE.get() {
+        // An answer means that the firmware refused.
+        Some(Conduit::Hvc) => drop(psci::system_off::<Hvc>()),
+        Some(Conduit::Smc) => drop(psci::system_off::<Smc>()),
+        None => {
+            // SAFETY: this is the end: nobody else goes on.
+            unsafe { WATCHDOG.seize() };
+            if let Some(watchdog) = WATCHDOG.lock().as_mut() {
+                watchdog.switch_off();
+            }
+        }
+    }
 }
 
 /// Ends the machine because the board cannot run any program, with the reason on the console.

@@ -39,4 +39,12 @@ crate::ktest! {
         assert!(leaf.attributes.contains(DEVICE) && !leaf.attributes.contains(Attributes::SHAREABLE));
         assert_eq!(leaf.address.get() + window % PAGE_SIZE, console.start.get());
     }
+
+    /// Registers may lie above 64 GiB, as a Raspberry Pi 5's do. Nobody touches these.
+    fn registers_above_64_gib_are_mapped_where_they_are() {
+        use super::tables::query;
+        let window = map(PhysRange::new(0x10_7d00_1000, 0x10_7d00_1200)).expect("there is room").as_ptr() as u64;
+        let (_, leaf) = query(window).expect("it is mapped");
+        assert_eq!(leaf.address.get() + window % PAGE_SIZE, 0x10_7d00_1000);
+    }
 }

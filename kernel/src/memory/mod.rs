@@ -23,7 +23,7 @@ pub(crate) use stack::KernelStack;
 use crate::arch::cpu;
 use crate::board::{self, power};
 use crate::sync::Once;
-use boot::BootInfo;
+use boot::{BootInfo, IMAGE_BASE};
 use core::fmt;
 use hardware::{Full, PhysRange, RangeSet};
 use mm::PAGE_SIZE;
@@ -65,6 +65,11 @@ pub(crate) fn locate_image(info: &BootInfo) {
 /// Before [`locate_image`].
 pub(crate) fn image() -> PhysRange {
     *IMAGE.get().expect("boot said where the image lies")
+}
+
+/// The physical address of what lies at `at` in the image's own mapping.
+pub(crate) fn phys_of_image(at: *const u8) -> u64 {
+    image().start.get() + (at.addr() as u64 - IMAGE_BASE)
 }
 
 /// Makes the linear map and hands all memory that is free to the frame allocator.

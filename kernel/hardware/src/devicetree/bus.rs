@@ -4,6 +4,7 @@ use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::{Node, Property};
 use heapless::Vec;
 
+use super::Mailbox;
 use crate::PhysRange;
 
 /// How deep a node may lie. Trees of real machines are four or five deep.
@@ -52,6 +53,31 @@ impl<'a> Path<'a> {
             .rev()
             .try_fold(start, |addr, bus| translate(*bus, addr))?;
         PhysRange::from_len(start, size)
+    }
+
+    /// The mailbox at this node. What its firmware can reach is what the bus says of all its masters (`dma-ranges`); a bus that
+    /// says nothing calls memory what the processor calls it.
+    pub(super) fn mailbox(&self) -> Option<Mailbox> {
+        let registers = self.registers(0)?;
+        let bus = self.nodes.get(self.depth().checked_sub(1)?)?;
+        let whole = Mailbox {
+            registers,
+            reach: PhysRange::new(0, u64::MAX),
+            bus_start: 0,
+        };
+        let Some(range) = bus
+            .dma_ranges()
+            .ok()
+            .flatten()
+            .and_then(|mut ranges| ranges.next())
+        else {
+            return Some(whole);
+        };
+        Some(Mailbox {
+            registers,
+            reach: PhysRange::from_len(range.parent_bus_address().ok()?, range.length().ok()?)?,
+            bus_start: range.child_bus_address().ok()?,
+        })
     }
 }
 

@@ -2,16 +2,11 @@
 
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::standard::NodeStandard;
-use dtoolkit::{Node, Property, ToCellInt};
+use dtoolkit::{Node, Property};
 
 use super::bus::Path;
-use super::{Conduit, Console, ConsoleKind, Description, InterruptController, TreeError};
+use super::{Conduit, Console, ConsoleKind, Description, TreeError, cpus, interrupts};
 use crate::PhysRange;
-
-/// The interrupt of a private peripheral has this number plus its own (GIC architecture: PPIs are 16..32).
-const PPI_BASE: u32 = 16;
-/// In a `timer` node, the interrupt of the virtual timer is the third (binding `arm,arch_timer`).
-const VIRTUAL_TIMER: usize = 2;
 
 /// The machine's name.
 pub(super) fn model<'a>(root: FdtNode<'a>) -> &'a str {
@@ -20,7 +15,7 @@ pub(super) fn model<'a>(root: FdtNode<'a>) -> &'a str {
 }
 
 /// The properties by which a node is told, found in one pass: a look-up by name reads half the node each time.
-struct Traits<'a> {
+pub(super) struct Traits<'a> {
     enabled: bool,
     compatible: &'a [u8],
     interrupt_controller: bool,
@@ -49,10 +44,40 @@ impl<'a> Traits<'a> {
     }
 
     /// Whether one of the strings in `compatible` is one of `names`.
-    fn is(&self, names: &[&str]) -> bool {
-        self.compatible
-            .split(|byte| *byte == 0)
+    pub(super) fn is(&self, names: &[&str]) -> bool {
+        self.strings()
             .any(|string| names.iter().any(|name| name.as_bytes() == string))
+    }
+
+    fn strings(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.compatible.split(|byte| *byte == 0)
+    }
+
+    fn device(&self) -> Option<Device> {
+        self.strings().find_map(|string| match string {
+            b"arm,pl031" => Some(Device::Clock),
+            b"brcm,bcm2835-pm-wdt" => Some(Device::Watchdog),
+            b"brcm,bcm2835-mbox" => Some(Device::Mailbox),
+            _ => None,
+        })
+    }
+}
+
+/// The devices that are looked for on every bus.
+enum Device {
+    Clock,
+    Watchdog,
+    Mailbox,
+}
+
+impl Device {
+    /// Notes the device, which lies at `path`.
+    fn note(self, found: &mut Description<'_>, path: &Path<'_>) {
+        match self {
+            Self::Clock => found.clock = path.registers(0),
+            Self::Watchdog => found.watchdog = path.registers(0),
+            Self::Mailbox => found.mailbox = path.mailbox(),
+        }
     }
 }
 
@@ -66,8 +91,8 @@ pub(super) fn visit<'a>(found: &mut Description<'a>, path: &Path<'a>) -> Result<
         if path.depth() == 0 {
             top_level(found, node, &traits)?;
         }
-        let clock = traits.is(&["arm,pl031"]);
-        if !traits.interrupt_controller && !traits.bus && !clock {
+        let device = traits.device();
+        if !traits.interrupt_controller && !traits.bus && device.is_none() {
             continue;
         }
         let Some(path) = path.child(node) else {
@@ -75,10 +100,10 @@ pub(super) fn visit<'a>(found: &mut Description<'a>, path: &Path<'a>) -> Result<
             continue;
         };
         if traits.interrupt_controller {
-            interrupt_controller(found, &path, &traits);
+            interrupts::controller(found, &path, &traits);
         }
-        if clock {
-            found.clock = path.registers(0);
+        if let Some(device) = device {
+            device.note(found, &path);
         }
         if traits.bus {
             visit(found, &path)?;
@@ -96,9 +121,14 @@ fn top_level<'a>(
     match node.name_without_address() {
         "memory" => memory(found, node)?,
         "reserved-memory" => reserved_memory(found, node)?,
-        "cpus" => cpus(found, node),
+        "cpus" => cpus::read(found, node),
         "chosen" => chosen(found, node),
-        _ if traits.is(&["arm,armv8-timer"]) => found.timer_interrupt = timer_interrupt(node),
+        _ if traits.is(&["arm,armv8-timer", "arm,armv7-timer"]) => {
+            let value = node
+                .property("interrupts")
+                .and_then(|property| property.value_as().ok());
+            found.timer_interrupts = value.unwrap_or_default();
+        }
         _ if traits.is(&["arm,psci-0.2", "arm,psci-1.0"]) => psci(found, node),
         _ => {}
     }
@@ -149,22 +179,6 @@ fn reserved_memory<'a>(found: &mut Description<'a>, parent: FdtNode<'a>) -> Resu
     Ok(())
 }
 
-fn cpus<'a>(found: &mut Description<'a>, parent: FdtNode<'a>) {
-    for node in parent
-        .children()
-        .filter(|node| node.name_without_address() == "cpu")
-    {
-        let reg = node.reg().ok().flatten().and_then(|mut reg| reg.next());
-        match reg.and_then(|reg| reg.address::<u64>().ok()) {
-            Some(affinity) => {
-                // More cores than the list holds are not brought up.
-                let _ = found.cpus.push(affinity);
-            }
-            None => found.ignore(node.name()),
-        }
-    }
-}
-
 fn chosen<'a>(found: &mut Description<'a>, node: FdtNode<'a>) {
     if let Some(bootargs) = node.property("bootargs") {
         match bootargs.value_as::<&str>() {
@@ -180,23 +194,12 @@ fn chosen<'a>(found: &mut Description<'a>, node: FdtNode<'a>) {
 }
 
 /// A number of one or two cells: firmware writes the addresses of the initrd in either way.
-fn cells(value: &[u8]) -> Option<u64> {
+pub(super) fn cells(value: &[u8]) -> Option<u64> {
     match *value {
         [a, b, c, d] => Some(u32::from_be_bytes([a, b, c, d]).into()),
         [a, b, c, d, e, f, g, h] => Some(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
         _ => None,
     }
-}
-
-fn timer_interrupt(node: FdtNode<'_>) -> Option<u32> {
-    let interrupts = node.property("interrupts")?;
-    // Each is type (1: private to a core), number, flags.
-    let [kind, number, _] = interrupts
-        .as_prop_encoded_array([1, 1, 1])
-        .ok()?
-        .nth(VIRTUAL_TIMER)?;
-    let (kind, number): (u32, u32) = (kind.to_int().ok()?, number.to_int().ok()?);
-    (kind == 1 && number < PPI_BASE).then_some(PPI_BASE + number)
 }
 
 fn psci<'a>(found: &mut Description<'a>, node: FdtNode<'a>) {
@@ -210,27 +213,13 @@ fn psci<'a>(found: &mut Description<'a>, node: FdtNode<'a>) {
     }
 }
 
-fn interrupt_controller<'a>(found: &mut Description<'a>, path: &Path<'a>, traits: &Traits<'a>) {
-    let v2 = traits.is(&["arm,cortex-a15-gic", "arm,gic-400"]);
-    if !v2 && !traits.is(&["arm,gic-v3"]) {
-        return;
-    }
-    match (path.registers(0), path.registers(1)) {
-        (Some(distributor), Some(other)) if v2 => {
-            found.interrupts = Some(InterruptController::GicV2(distributor, other));
-        }
-        (Some(distributor), Some(other)) => {
-            found.interrupts = Some(InterruptController::GicV3(distributor, other));
-        }
-        _ => found.ignore(path.node().name()),
-    }
-}
-
 /// The console at `path`; `None` where its registers cannot be reached.
 pub(super) fn console(path: &Path<'_>, tree: Fdt<'_>) -> Option<Console> {
     let node = path.node();
     let kind = if node.is_compatible("arm,pl011") {
         ConsoleKind::Pl011
+    } else if node.is_compatible("brcm,bcm2835-aux-uart") {
+        ConsoleKind::MiniUart
     } else {
         ConsoleKind::Unknown
     };

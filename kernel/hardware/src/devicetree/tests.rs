@@ -1,3 +1,5 @@
+mod boards;
+
 use super::*;
 use dtoolkit::ToPropertyValue;
 use dtoolkit::memreserve::MemoryReservation;
@@ -110,8 +112,8 @@ fn virt() -> DeviceTreeNode {
                 1,
                 0,
                 [
-                    node("cpu@0", [is("reg", 0u32)], []),
-                    node("cpu@1", [is("reg", 1u32)], []),
+                    node("cpu@0", [is("reg", 0u32), is("enable-method", "psci")], []),
+                    node("cpu@1", [is("reg", 1u32), is("enable-method", "psci")], []),
                 ],
             ),
             node("chosen", chosen, []),
@@ -119,45 +121,6 @@ fn virt() -> DeviceTreeNode {
     );
     root.add_property(is("compatible", "linux,dummy-virt"));
     root
-}
-
-/// The shape of a Raspberry Pi's tree, with what differs between the models: cells, buses, memory and console.
-struct Pi {
-    root: (u32, u32),
-    memory: Vec<u32>,
-    soc: (u32, u32),
-    ranges: Vec<u32>,
-    uart: Vec<u32>,
-    gic: Vec<u32>,
-}
-
-impl Pi {
-    fn blob(&self) -> Vec<u8> {
-        let uart = [is("compatible", "arm,pl011"), cells("reg", &self.uart)];
-        let gic = [
-            is("compatible", "arm,gic-400"),
-            has("interrupt-controller"),
-            cells("reg", &self.gic),
-        ];
-        let mut soc = with_sizes(
-            "soc",
-            self.soc.0,
-            self.soc.1,
-            [node("serial@1", uart, []), node("gic@2", gic, [])],
-        );
-        soc.add_property(cells("ranges", &self.ranges));
-        blob(with_sizes(
-            "",
-            self.root.0,
-            self.root.1,
-            [
-                node("aliases", [is("serial0", "/soc/serial@1")], []),
-                node("chosen", [is("stdout-path", "serial0:115200n8")], []),
-                node("memory@0", [cells("reg", &self.memory)], []),
-                soc,
-            ],
-        ))
-    }
 }
 
 fn range(start: u64, end: u64) -> PhysRange {
@@ -191,67 +154,14 @@ fn a_virt_machine_is_read_whole() {
     assert_eq!(found.psci, Some(Conduit::Hvc));
     assert_eq!(found.timer_interrupt, Some(27));
     assert_eq!(found.clock, Some(range(0x901_0000, 0x901_1000)));
-    assert_eq!(found.cpus, [0, 1]);
+    assert_eq!(
+        found.cpus,
+        [0, 1].map(|affinity| Cpu {
+            affinity,
+            start: CpuStart::Psci
+        })
+    );
     assert!(found.ignored.is_empty());
-}
-
-#[test]
-fn addresses_go_through_the_ranges_of_each_bus() {
-    let pi3 = Pi {
-        root: (1, 1),
-        memory: std::vec![0, 0x3c00_0000],
-        soc: (1, 1),
-        ranges: std::vec![
-            0x7e00_0000,
-            0x3f00_0000,
-            0x0100_0000,
-            0x4000_0000,
-            0x4000_0000,
-            0x1000
-        ],
-        uart: std::vec![0x7e20_1000, 0x200],
-        gic: std::vec![0x4000_0000, 0x100, 0x4000_0100, 0x100],
-    };
-    let pi4 = Pi {
-        root: (2, 1),
-        memory: std::vec![0, 0, 0x3c00_0000, 0, 0x4000_0000, 0xbc00_0000],
-        soc: (1, 1),
-        ranges: std::vec![
-            0x7e00_0000,
-            0,
-            0xfe00_0000,
-            0x180_0000,
-            0x4000_0000,
-            0,
-            0xff80_0000,
-            0x80_0000
-        ],
-        uart: std::vec![0x7e20_1000, 0x200],
-        gic: std::vec![0x4004_1000, 0x1000, 0x4004_2000, 0x2000],
-    };
-    let pi5 = Pi {
-        root: (2, 2),
-        memory: std::vec![0, 0, 0, 0x3f80_0000, 0, 0x4000_0000, 1, 0xc000_0000],
-        soc: (1, 1),
-        ranges: std::vec![0, 0x10, 0, 0x8000_0000],
-        uart: std::vec![0x7d00_1000, 0x200],
-        gic: std::vec![0x7fff_9000, 0x1000, 0x7fff_a000, 0x2000],
-    };
-    let expected = [
-        (pi3, 0x3f20_1000, 0x4000_0000, 0x3c00_0000),
-        (pi4, 0xfe20_1000, 0xff84_1000, 0x3c00_0000 + 0xbc00_0000),
-        (pi5, 0x10_7d00_1000, 0x10_7fff_9000, 0x3f80_0000 + 0x1_c000_0000),
-    ];
-    for (pi, uart, gic, memory) in expected {
-        let blob = pi.blob();
-        let found = describe(&blob).unwrap();
-        assert_eq!(found.console.unwrap().registers.start.get(), uart);
-        let Some(InterruptController::GicV2(distributor, _)) = found.interrupts else {
-            panic!("{:?}", found.interrupts)
-        };
-        assert_eq!(distributor.start.get(), gic);
-        assert_eq!(found.ram.bytes(), memory);
-    }
 }
 
 #[test]
