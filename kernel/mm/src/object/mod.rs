@@ -222,14 +222,6 @@ impl<M: Machine> Object<M> {
         }
     }
 
-    /// The object's own page at `index`, if it has one that mappings share.
-    pub(crate) fn resident_page(&self, index: u64) -> Option<PhysAddr> {
-        match &self.inner.contents {
-            Contents::Memory(memory) => memory.lock().pages.get(&self.inner.machine, index),
-            Contents::Image(_) => None,
-        }
-    }
-
     /// The number of pages, a last partial one included.
     pub(crate) fn pages(&self) -> u64 {
         pages_of(self.len())
