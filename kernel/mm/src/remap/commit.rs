@@ -76,7 +76,7 @@ impl<M: Machine> AddressSpace<M> {
         for range in [plan.clear, plan.cut].into_iter().flatten() {
             self.unmap_pages(range);
         }
-        match plan.last? {
+        match plan.last.map_err(|refusal| self.refuse(refusal))? {
             Last::Stay(addr) => Ok(addr),
             Last::Grow { answer, added } => {
                 self.grow(vma, added);

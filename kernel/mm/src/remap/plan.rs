@@ -5,7 +5,7 @@
 //! then the errno.
 
 use super::request::{RemapFlags, Request};
-use crate::space::{Freed, Placement, View, Wish, is_whole};
+use crate::space::{Freed, Placement, Refusal, View, Wish, is_whole};
 use crate::vma::{Backing, Vma, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
 
@@ -19,8 +19,8 @@ pub(crate) struct Plan {
     pub(crate) clear: Option<PageRange>,
     /// The tail that a shrink cuts off. It may hold several mappings and holes.
     pub(crate) cut: Option<PageRange>,
-    /// The last step, or how the call fails after the others.
-    pub(crate) last: Result<Last, Errno>,
+    /// The last step, or how the call fails after the others, and what it leaves cut.
+    pub(crate) last: Result<Last, Refusal>,
 }
 
 /// The last step of a [`Plan`].
@@ -60,12 +60,12 @@ pub(crate) enum Source {
 }
 
 impl Plan {
-    const fn only(last: Last) -> Self {
-        Self {
-            clear: None,
-            cut: None,
-            last: Ok(last),
-        }
+    const fn new(clear: Option<PageRange>, cut: Option<PageRange>, last: Result<Last, Refusal>) -> Self {
+        Self { clear, cut, last }
+    }
+
+    const fn only(last: Result<Last, Refusal>) -> Self {
+        Self::new(None, None, last)
     }
 }
 
@@ -158,54 +158,48 @@ fn plan_at(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan, Errno>
         ..
     } = *request;
     if new_len == old_len {
-        return Ok(Plan::only(Last::Stay(old)));
+        return Ok(Plan::only(Ok(Last::Stay(old))));
     }
     if new_len < old_len {
-        let tail = tail(view, request)?;
-        return Ok(Plan {
-            clear: None,
-            cut: Some(tail),
-            last: Ok(Last::Stay(old)),
+        return Ok(match tail(view, request) {
+            Ok(tail) => Plan::new(None, Some(tail), Ok(Last::Stay(old))),
+            Err(refusal) => Plan::only(Err(refusal)),
         });
     }
     if vma.end() - old == old_len
         && let Some(added) = free_behind(view, vma, new_len - old_len)
     {
-        check_commit(view, vma, new_len - old_len)?;
-        return Ok(Plan::only(Last::Grow { answer: old, added }));
+        check_commit(view, vma, new_len - old_len, [None; 2])?;
+        return Ok(Plan::only(Ok(Last::Grow { answer: old, added })));
     }
     if !request.flags.contains(RemapFlags::MAYMOVE) {
         return Err(Errno::ENOMEM);
     }
     let target = place(view, request, vma, Wish::Hint(0))?;
-    plan_move(view, request, vma, target, view.tree.len()).map(|step| Plan::only(Last::Move(step)))
+    let step = plan_move(view, request, vma, target, [None; 2]);
+    Ok(Plan::only(step.map(Last::Move)))
 }
 
 /// Linux's `mremap_to`: an address was given, as an order or as a hint.
 fn plan_to(view: &View<'_>, request: &Request, vma: &Vma) -> Result<Plan, Errno> {
-    let clear = what_to_clear(view, request)?;
-    let cut = match request.new_len < request.old_len {
-        true => match tail(view, request) {
-            Ok(tail) => Some(tail),
-            Err(errno) => {
-                return Ok(Plan {
-                    clear,
-                    cut: None,
-                    last: Err(errno),
-                });
-            }
-        },
-        false => None,
+    let clear = match what_to_clear(view, request) {
+        Ok(clear) => clear,
+        Err(refusal) => return Ok(Plan::only(Err(refusal))),
     };
-    let last = plan_last_of_to(view, request, vma, clear);
-    if clear.is_none() && cut.is_none() {
-        last?;
-    }
-    Ok(Plan { clear, cut, last })
+    let cut = if request.new_len < request.old_len {
+        match tail(view, request) {
+            Ok(tail) => Some(tail),
+            Err(refusal) => return Ok(Plan::new(clear, None, Err(refusal))),
+        }
+    } else {
+        None
+    };
+    let last = plan_last_of_to(view, request, vma, clear, cut);
+    Ok(Plan::new(clear, cut, last))
 }
 
 /// What is in the way of a call that names its target; `None` where nothing is, or the target is a mere hint.
-fn what_to_clear(view: &View<'_>, request: &Request) -> Result<Option<PageRange>, Errno> {
+fn what_to_clear(view: &View<'_>, request: &Request) -> Result<Option<PageRange>, Refusal> {
     if !request.flags.contains(RemapFlags::FIXED) {
         return Ok(None);
     }
@@ -217,7 +211,7 @@ fn what_to_clear(view: &View<'_>, request: &Request) -> Result<Option<PageRange>
     if target.contains(request.old) {
         // An empty source at the start of the target. Linux unmaps the mapping, then does not find it, and the data is
         // gone. Here the answer is the same, and nothing is lost.
-        return Err(Errno::EFAULT);
+        return Err(Errno::EFAULT.into());
     }
     Ok(Some(target))
 }
@@ -228,11 +222,12 @@ fn plan_last_of_to(
     request: &Request,
     vma: &Vma,
     clear: Option<PageRange>,
-) -> Result<Last, Errno> {
+    cut: Option<PageRange>,
+) -> Result<Last, Refusal> {
     if request.flags.contains(RemapFlags::DONTUNMAP) {
         let freed = clear.map(|clear| view.freed_by(clear)).unwrap_or_default();
         if !view.may_expand(vma.prot, vma.flags, request.new_len >> PAGE_SHIFT, freed) {
-            return Err(Errno::ENOMEM);
+            return Err(Errno::ENOMEM.into());
         }
     }
     let wish = match request.flags.contains(RemapFlags::FIXED) {
@@ -240,37 +235,37 @@ fn plan_last_of_to(
         false => Wish::Hint(request.new.get()),
     };
     let target = place(view, request, vma, wish)?;
-    let mappings = clear.map_or(view.tree.len(), |clear| mappings_without(view, clear));
-    plan_move(view, request, vma, target, mappings).map(Last::Move)
+    plan_move(view, request, vma, target, [clear, cut]).map(Last::Move)
 }
 
-/// The checks of Linux's `move_vma`, and the move. `mappings` is how many there are when it begins.
+/// The checks of Linux's `move_vma`, and the move. `gone` are the target and the tail, which are unmapped when it begins.
 fn plan_move(
     view: &View<'_>,
     request: &Request,
     vma: &Vma,
     target: PageRange,
-    mappings: u64,
-) -> Result<Move, Errno> {
+    gone: [Option<PageRange>; 2],
+) -> Result<Move, Refusal> {
     let keeps = request.flags.contains(RemapFlags::DONTUNMAP);
     let kept = request.old_len.min(request.new_len);
     let source = PageRange::from_len(request.old, kept).ok_or(Errno::EFAULT)?;
     let splits_first = keeps && vma.flags.contains(VmaFlags::LOCKED);
+    let mappings = gone[0].map_or(view.tree.len(), |clear| mappings_without(view, clear));
     if mappings + if splits_first { 3 } else { 2 } > view.limits.max_map_count {
-        return Err(Errno::ENOMEM);
+        return Err(Errno::ENOMEM.into());
     }
     if is_whole(vma) && source != vma.range {
-        return Err(Errno::EINVAL);
+        return Err(Errno::EINVAL.into());
     }
-    check_commit(
-        view,
-        vma,
-        if keeps {
-            request.new_len
-        } else {
-            request.new_len - kept
-        },
-    )?;
+    let charge = if keeps {
+        request.new_len
+    } else {
+        request.new_len - kept
+    };
+    check_commit(view, vma, charge, gone).map_err(|errno| match splits_first {
+        true => Refusal::behind_cuts(errno, source),
+        false => errno.into(),
+    })?;
     let source_afterwards = if keeps || source.is_empty() {
         Source::Kept
     } else {
@@ -284,7 +279,7 @@ fn plan_move(
 }
 
 /// What a shrink cuts off.
-fn tail(view: &View<'_>, request: &Request) -> Result<PageRange, Errno> {
+fn tail(view: &View<'_>, request: &Request) -> Result<PageRange, Refusal> {
     let start = request.old.checked_add(request.new_len).ok_or(Errno::EINVAL)?;
     let tail = PageRange::from_len(start, request.old_len - request.new_len).ok_or(Errno::EINVAL)?;
     view.check_unmap(tail)?;
@@ -313,9 +308,9 @@ fn place(view: &View<'_>, request: &Request, vma: &Vma, wish: Wish) -> Result<Pa
     })
 }
 
-fn check_commit(view: &View<'_>, vma: &Vma, bytes: u64) -> Result<(), Errno> {
+fn check_commit(view: &View<'_>, vma: &Vma, bytes: u64, gone: [Option<PageRange>; 2]) -> Result<(), Errno> {
     let counts = vma.flags.contains(VmaFlags::ACCOUNT);
-    if counts && !view.may_commit(bytes >> PAGE_SHIFT) {
+    if counts && !view.may_commit_without(bytes >> PAGE_SHIFT, gone) {
         Err(Errno::ENOMEM)
     } else {
         Ok(())

@@ -3,7 +3,7 @@
 use super::limits::{Capabilities, OvercommitPolicy};
 use super::place::{Placement, Wish};
 use super::view::Freed;
-use super::{AddressSpace, Backing, MapRequest, round_up_to_page};
+use super::{AddressSpace, Backing, MapRequest, Refusal, round_up_to_page};
 use crate::machine::Machine;
 use crate::object::Object;
 use crate::vma::{self, Origin, Prot, Vma, VmaFlags};
@@ -147,26 +147,20 @@ impl<M: Machine> AddressSpace<M> {
     /// Linux's `mmap_region`: what is in the way goes, what is new comes.
     fn map_region(&mut self, range: PageRange, room: Room, kind: Kind<M>) -> Result<Vma, Errno> {
         let (prot, mut flags) = (kind.prot, kind.flags);
-        let freed = match room {
-            Room::Free => Freed::default(),
-            Room::ToBeMade => self.check_replace(range)?,
-        };
-        // What is replaced is taken off for RLIMIT_DATA as well, whether or not it counts there.
-        let more = range.pages() - freed.total;
-        if !self.view().may_expand(prot, flags, more, Freed::default()) {
-            return Err(Errno::ENOMEM);
-        }
-        if prot.contains(Prot::WRITE) && !flags.intersects(VmaFlags::NORESERVE | VmaFlags::SHARED) {
-            if !self
-                .view()
-                .may_commit(range.pages().saturating_sub(freed.accounted))
-            {
-                return Err(Errno::ENOMEM);
-            }
-            flags |= VmaFlags::ACCOUNT;
-        }
         // One for a hole in what is there, one for the mapping.
         self.tree.reserve(2)?;
+        let freed = match room {
+            Room::Free => Ok(Freed::default()),
+            Room::ToBeMade => self.check_replace(range),
+        };
+        let freed = freed.map_err(|refusal| self.refuse(refusal))?;
+        if prot.contains(Prot::WRITE) && !flags.intersects(VmaFlags::NORESERVE | VmaFlags::SHARED) {
+            flags |= VmaFlags::ACCOUNT;
+        }
+        if !self.has_room(range, prot, flags, freed) {
+            // What is in the way was cut off already.
+            return Err(self.refuse(Refusal::behind_cuts(Errno::ENOMEM, range)));
+        }
         let backing = self.enter_source(kind.source, range)?;
         // Nothing fails from here on. The pages are counted first: what is replaced may be the object's last.
         let vma = Vma::new(range, prot, flags, backing);
@@ -189,8 +183,20 @@ impl<M: Machine> AddressSpace<M> {
             .map(drop)
     }
 
+    /// Whether a new mapping that replaces `freed` stays within the limits.
+    fn has_room(&self, range: PageRange, prot: Prot, flags: VmaFlags, freed: Freed) -> bool {
+        let view = self.view();
+        // What is replaced is taken off for RLIMIT_DATA as well, whether or not it counts there.
+        let more = range.pages() - freed.total;
+        let charge = match flags.contains(VmaFlags::ACCOUNT) {
+            true => range.pages() - freed.accounted,
+            false => 0,
+        };
+        view.may_expand(prot, flags, more, Freed::default()) && (charge == 0 || view.may_commit(charge))
+    }
+
     /// Whether what is mapped in `range` may be replaced, and how much that is.
-    fn check_replace(&self, range: PageRange) -> Result<Freed, Errno> {
+    fn check_replace(&self, range: PageRange) -> Result<Freed, Refusal> {
         if self.tree.is_free(range) {
             return Ok(Freed::default());
         }

@@ -1,10 +1,10 @@
 //! `mprotect`: Linux's `do_mprotect_pkey`, mapping by mapping; what was changed before an error stays changed.
 
 use super::AddressSpace;
-use super::view::{Freed, View, is_whole};
+use super::view::{Freed, View};
 use crate::machine::Machine;
 use crate::remap::untagged;
-use crate::vma::{Backing, Prot, Vma, VmaFlags, merge};
+use crate::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 use linux_raw_sys::general::{PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE};
 
@@ -40,10 +40,10 @@ impl<M: Machine> AddressSpace<M> {
             let part = vma.range.intersection(range).ok_or(Errno::ENOMEM)?;
             let change = plan(&self.view(), &vma, part, request.prot)?;
             if let Some(flags) = change {
-                self.tree.modify(part, |vma| {
+                self.modify(&vma, part, |vma| {
                     vma.prot = request.prot;
                     vma.flags = flags;
-                });
+                })?;
                 self.protect_pages(part, request.prot);
             }
             if part.end() == range.end() {
@@ -122,9 +122,7 @@ fn plan(view: &View<'_>, vma: &Vma, part: PageRange, prot: Prot) -> Result<Optio
     if vma.prot == prot {
         return Ok(None);
     }
-    let flags = accounting(view, vma, part.pages(), prot)?;
-    check_split(view, vma, part, Vma { prot, flags, ..*vma })?;
-    Ok(Some(flags))
+    accounting(view, vma, part.pages(), prot).map(Some)
 }
 
 /// What `mprotect` may give a mapping.
@@ -160,38 +158,4 @@ fn accounting(view: &View<'_>, vma: &Vma, pages: u64, prot: Prot) -> Result<VmaF
         flags -= VmaFlags::ACCOUNT;
     }
     Ok(flags)
-}
-
-/// Whether the part can be cut off where that is needed: `changed` is the whole mapping as the part will be.
-///
-/// # Errors
-/// `ENOMEM` at the limit of mappings, `EINVAL` for part of the vdso.
-pub(super) fn check_split(view: &View<'_>, vma: &Vma, part: PageRange, changed: Vma) -> Result<(), Errno> {
-    let (left, right) = (part.start() == vma.start(), part.end() == vma.end());
-    if left && right {
-        return Ok(());
-    }
-    if left || right {
-        // Only a border moves if the part joins the neighbour on the side that it touches.
-        let prev = if left {
-            view.tree.around(vma.start()).0
-        } else {
-            None
-        };
-        let next = if right {
-            view.tree.find_or_next(vma.end())
-        } else {
-            None
-        };
-        let changed = changed.with_range(part);
-        let sides = merge::sides(prev.as_ref(), &changed, next.as_ref(), merge::Origin::Usual);
-        if sides.prev || sides.next {
-            return Ok(());
-        }
-    }
-    let cuts = u64::from(!left) + u64::from(!right);
-    if view.tree.len() + cuts > view.limits.max_map_count {
-        return Err(Errno::ENOMEM);
-    }
-    if is_whole(vma) { Err(Errno::EINVAL) } else { Ok(()) }
 }

@@ -18,9 +18,10 @@ impl<M: Machine> AddressSpace<M> {
 
     /// Plan, reserve and commit of an unmapping.
     pub(super) fn unmap_range(&mut self, range: PageRange) -> Result<(), Errno> {
-        self.view().check_unmap(range)?;
+        let check = self.view().check_unmap(range);
         // A hole in the middle of a mapping makes two of one.
         self.tree.reserve(1)?;
+        check.map_err(|refusal| self.refuse(refusal))?;
         self.unmap_pages(range);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a plan may look at: the mappings and the limits, and Linux's questions about them. Nothing here changes anything.
 
+use super::Refusal;
 use super::limits::{Capabilities, Layout, Limits, OvercommitPolicy};
 use crate::vma::{Prot, Vma, VmaFlags, VmaTree};
 use crate::{Errno, PAGE_SHIFT, PageRange};
@@ -37,27 +38,37 @@ impl View<'_> {
 
     /// Whether a program may have `pages` more that count towards the commit limit (Linux's `__vm_enough_memory`).
     pub(crate) fn may_commit(&self, pages: u64) -> bool {
+        self.may_commit_without(pages, [None; 2])
+    }
+
+    /// As [`View::may_commit`], once what is mapped in `gone` is unmapped.
+    pub(crate) fn may_commit_without(&self, pages: u64, gone: [Option<PageRange>; 2]) -> bool {
         match self.limits.overcommit.policy {
             OvercommitPolicy::Guess => pages <= self.limits.memory_pages,
             OvercommitPolicy::Always => true,
-            OvercommitPolicy::Never => self.fits_commit_limit(pages),
+            OvercommitPolicy::Never => self.fits_commit_limit(pages, gone),
         }
     }
 
-    /// Whether all that counts, with `pages` more, stays below the commit limit and the reserves.
-    fn fits_commit_limit(&self, pages: u64) -> bool {
+    /// Whether all that counts, with `pages` more and without what is in `gone`, stays below the commit limit and the reserves.
+    fn fits_commit_limit(&self, pages: u64, gone: [Option<PageRange>; 2]) -> bool {
         let totals = self.tree.totals();
+        let (mut mapped, mut committed) = (totals.bytes >> PAGE_SHIFT, totals.accounted >> PAGE_SHIFT);
+        for freed in gone.into_iter().flatten().map(|range| self.freed_by(range)) {
+            mapped -= freed.total;
+            committed -= freed.accounted;
+        }
         let overcommit = &self.limits.overcommit;
         let for_root = match self.has(Capabilities::SYS_ADMIN) {
             true => 0,
             false => overcommit.admin_reserve,
         };
-        let for_others = ((totals.bytes >> PAGE_SHIFT) / 32).min(overcommit.user_reserve);
+        let for_others = (mapped / 32).min(overcommit.user_reserve);
         let allowed = overcommit
             .limit
             .saturating_sub(for_root)
             .saturating_sub(for_others);
-        (totals.accounted >> PAGE_SHIFT).saturating_add(pages) < allowed
+        committed.saturating_add(pages) < allowed
     }
 
     /// Whether the program has a capability.
@@ -68,8 +79,9 @@ impl View<'_> {
     /// Whether `range` may be unmapped (Linux's `vms_gather_munmap_vmas`).
     ///
     /// # Errors
-    /// `ENOMEM` where a hole would make one mapping too many, `EPERM` for a sealed mapping, `EINVAL` for part of the vdso.
-    pub(crate) fn check_unmap(&self, range: PageRange) -> Result<(), Errno> {
+    /// `ENOMEM` where a hole would make one mapping too many, `EPERM` for a sealed mapping, `EINVAL` for part of the vdso. Where it
+    /// is not the first mapping that refuses, the first was cut.
+    pub(crate) fn check_unmap(&self, range: PageRange) -> Result<(), Refusal> {
         let Some(first) = self.tree.find_or_next(range.start()) else {
             return Ok(());
         };
@@ -78,7 +90,7 @@ impl View<'_> {
         }
         let hole = first.start() < range.start() && first.end() > range.end();
         if hole && self.tree.len() >= self.limits.max_map_count {
-            return Err(Errno::ENOMEM);
+            return Err(Errno::ENOMEM.into());
         }
         check_unmap_one(&first, range)?;
         // Mostly there is one mapping, and that was it.
@@ -86,7 +98,8 @@ impl View<'_> {
             Some(rest) if !rest.is_empty() => self
                 .tree
                 .iter(rest)
-                .try_for_each(|vma| check_unmap_one(&vma, range)),
+                .try_for_each(|vma| check_unmap_one(&vma, range))
+                .map_err(|errno| Refusal::behind_cut(errno, range.start())),
             _ => Ok(()),
         }
     }

@@ -11,7 +11,6 @@ mod remove;
 
 use super::AddressSpace;
 use super::limits::Capabilities;
-use super::protect::check_split;
 use crate::fault::Access;
 use crate::machine::Machine;
 use crate::remap::untagged;
@@ -186,12 +185,10 @@ impl<M: Machine> AddressSpace<M> {
         if flags == vma.flags {
             return Ok(());
         }
-        let changed = Vma { flags, ..*vma };
-        check_split(&self.view(), vma, part, changed).map_err(|errno| match errno {
+        let modified = self.modify(vma, part, |vma| vma.flags = flags);
+        modified.map_err(|errno| match errno {
             Errno::ENOMEM => Errno::EAGAIN,
             other => other,
-        })?;
-        self.tree.modify(part, |vma| vma.flags = flags);
-        Ok(())
+        })
     }
 }
