@@ -8,6 +8,7 @@ use mm::Errno;
 
 use super::status::Status;
 use crate::memory::Machine;
+use crate::process::Process;
 
 /// The bits of `open`'s flags that `fcntl(F_SETFL)` can change.
 const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK;
@@ -66,6 +67,11 @@ pub(crate) trait File: Send + Sync {
     /// Whether the file is a terminal (`isatty(3)`).
     fn is_terminal(&self) -> bool {
         false
+    }
+
+    /// The process whose mappings the file lists, for `PROCMAP_QUERY`.
+    fn mappings_of(&self) -> Option<&Process> {
+        None
     }
 
     /// Sets the length (`ftruncate(2)`).

@@ -55,6 +55,7 @@ plain!(
     linux::__kernel_timespec,
     linux::termios,
     linux::winsize,
+    linux::procmap_query,
     linux_raw_sys::system::new_utsname,
     super::abi::SignalAction,
     super::abi::SignalStack,

@@ -5,15 +5,16 @@
 mod descriptor;
 mod identity;
 mod io;
+mod ioctl;
 mod limit;
 mod mapping;
 mod open;
+mod procmap;
 mod signal;
 mod status;
 mod system;
 mod table;
 mod task;
-mod terminal;
 mod time;
 mod trace;
 

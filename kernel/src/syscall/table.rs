@@ -3,8 +3,7 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, descriptor, identity, io, limit, mapping, open, signal, status, system, task, terminal, time,
-    trace,
+    Handler, descriptor, identity, io, ioctl, limit, mapping, open, signal, status, system, task, time, trace,
 };
 
 /// One more than the highest number that Linux 7.3 has.
@@ -58,7 +57,7 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_dup3, descriptor::dup3),
     (linux::__NR_fcntl, descriptor::fcntl),
     (linux::__NR_ftruncate, descriptor::ftruncate),
-    (linux::__NR_ioctl, terminal::ioctl),
+    (linux::__NR_ioctl, ioctl::ioctl),
     // Processes and threads.
     (linux::__NR_exit, task::exit),
     (linux::__NR_exit_group, task::exit_group),

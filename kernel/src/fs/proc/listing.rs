@@ -87,6 +87,10 @@ impl File for Listing {
         Err(Errno::EINVAL)
     }
 
+    fn mappings_of(&self) -> Option<&Process> {
+        (self.style == Style::Maps).then_some(&self.process)
+    }
+
     fn path(&self) -> &[u8] {
         self.path.as_bytes()
     }

@@ -1,4 +1,4 @@
-//! `ioctl` on the console.
+//! `ioctl`: what is asked of a file beside reading and writing.
 
 use linux_raw_sys::general::{
     B115200, CREAD, CS8, ECHO, ECHOE, ICANON, ICRNL, VEOF, VERASE, VMIN, termios, winsize,
@@ -6,7 +6,7 @@ use linux_raw_sys::general::{
 use linux_raw_sys::ioctl::{TCGETS, TIOCGWINSZ};
 use mm::Errno;
 
-use super::{Answer, Call};
+use super::{Answer, Call, procmap};
 use crate::process::user::Plain;
 
 /// What ends the input, and what rubs out a character.
@@ -15,13 +15,14 @@ const RUB_OUT: u8 = 127;
 
 pub(super) fn ioctl(call: &mut Call<'_>) -> Answer {
     let open = call.process().files.lock().get(call.int(0))?.clone();
-    if !open.file.is_terminal() {
-        return Err(Errno::ENOTTY);
-    }
     match call.uint(1) {
-        TCGETS => call.pointer(2).write(&settings()).map(|()| 0),
+        TCGETS if open.file.is_terminal() => call.pointer(2).write(&settings()).map(|()| 0),
         // The size of what is at the other end of a serial line isn't known, which zeros say.
-        TIOCGWINSZ => call.pointer(2).write(&winsize::zeroed()).map(|()| 0),
+        TIOCGWINSZ if open.file.is_terminal() => call.pointer(2).write(&winsize::zeroed()).map(|()| 0),
+        procmap::QUERY => match open.file.mappings_of() {
+            Some(process) => procmap::query(call, process),
+            None => Err(Errno::ENOTTY),
+        },
         _ => Err(Errno::ENOTTY),
     }
 }
