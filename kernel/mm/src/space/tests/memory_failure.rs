@@ -204,6 +204,20 @@ fn moves_of_several_mappings_onto_others() {
 }
 
 #[test]
+fn guards() {
+    for (from, pages) in [(0, 512), (3, 5000), (511, 2)] {
+        let operation = |world: &mut World| world.space.madvise(A + from * P, pages * P, 102);
+        at_every_request(0, || sparse(10), operation, Errno::ENOMEM);
+        let untouched = || {
+            let mut world = World::new();
+            world.map(A, 6000, RW);
+            world
+        };
+        at_every_request(3, untouched, operation, Errno::ENOMEM);
+    }
+}
+
+#[test]
 fn calls_that_need_no_frames_work_without() {
     let mut world = World::new();
     world.map(A, 10, RW);

@@ -4,6 +4,7 @@ mod advise;
 mod contents;
 mod fault;
 mod footprint;
+mod guard;
 #[cfg(target_os = "linux")]
 mod host;
 mod hostile;
@@ -16,6 +17,7 @@ mod mremap;
 mod mremap_errors;
 mod protect;
 mod refusals;
+mod remove;
 
 use super::{AddressSpace, Backing, Capabilities, Layout, Limits, MapRequest, Overcommit, OvercommitPolicy};
 use crate::fake::FakeMachine;
