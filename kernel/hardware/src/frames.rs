@@ -4,6 +4,9 @@
 //! itself. A block that is split gives its frames one by one: first those that came back, from a list that runs through the
 //! frame words, then those never given, in order. So splitting a block writes nothing a frame, and neither taking nor
 //! giving back allocates. When all 512 frames of a block are back, the block goes back to the heap.
+//!
+//! The frames that came back last are kept aside, out of their blocks, and are the next to be given: taking and giving back
+//! a few touches no block at all.
 
 use buddy_system_allocator::Heap;
 use core::alloc::Layout;
@@ -34,6 +37,9 @@ pub const WORD_TAKEN: u32 = 1;
 const NO_FRAME: u16 = LINK as u16;
 /// No block: an end of the list of split blocks.
 const NO_BLOCK: u32 = u32::MAX;
+
+/// How many frames are kept aside at most.
+const ASIDE: usize = 64;
 
 /// Where the frames of a block are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +113,10 @@ pub struct FrameAllocator {
     partial: u32,
     free: usize,
     total: usize,
+    /// The frames that came back last, the latest behind.
+    aside: [PhysAddr; ASIDE],
+    /// How many those are.
+    kept: usize,
 }
 
 impl FrameAllocator {
@@ -119,6 +129,8 @@ impl FrameAllocator {
             partial: NO_BLOCK,
             free: 0,
             total: 0,
+            aside: [PhysAddr::new(0); ASIDE],
+            kept: 0,
         }
     }
 
@@ -220,6 +232,51 @@ impl FrameAllocator {
     /// Takes a frame. Its contents are whatever they were; its word is [`WORD_TAKEN`]. `None` when there is none left.
     #[inline]
     pub fn take(&mut self) -> Option<PhysAddr> {
+        let Some(kept) = self.kept.checked_sub(1) else {
+            return self.take_from_block();
+        };
+        let frame = self.aside[kept % ASIDE];
+        let (index, number) = self.place_of(frame);
+        self.books.words[index][number].store(WORD_TAKEN, Relaxed);
+        self.kept = kept;
+        self.free -= 1;
+        Some(frame)
+    }
+
+    /// Gives a frame back, also one of a block that was taken as a block: from then on all its frames are to be given back
+    /// one by one.
+    ///
+    /// # Panics
+    ///
+    /// When the frame is given back for the second time. One that was never taken is noticed when it goes back to its block.
+    #[inline]
+    pub fn give(&mut self, frame: PhysAddr) {
+        if self.kept == ASIDE {
+            self.put_back(ASIDE / 2);
+        }
+        let (index, number) = self.place_of(frame);
+        let word = &self.books.words[index][number];
+        if word.load(Relaxed) & !LINK == WORD_FREE {
+            not_out(frame);
+        }
+        word.store(WORD_FREE, Relaxed);
+        self.aside[self.kept % ASIDE] = frame;
+        self.kept += 1;
+        self.free += 1;
+    }
+
+    /// Puts the `count` frames that have been kept aside longest back into their blocks.
+    #[cold]
+    fn put_back(&mut self, count: usize) {
+        for at in 0..count {
+            self.give_to_block(self.aside[at]);
+        }
+        self.aside.copy_within(count..self.kept, 0);
+        self.kept -= count;
+    }
+
+    /// Takes a frame out of a split block.
+    fn take_from_block(&mut self) -> Option<PhysAddr> {
         if self.partial == NO_BLOCK {
             self.split_another()?;
         }
@@ -243,44 +300,35 @@ impl FrameAllocator {
         Some(self.block_start(index) + (u64::from(frame) << PAGE_SHIFT))
     }
 
-    /// Gives a frame back, also one of a block that was taken as a block: from then on all its frames are to be given back
-    /// one by one.
-    ///
-    /// # Panics
-    ///
-    /// When the frame is not out: it was never taken, or is given back for the second time.
-    #[inline]
-    pub fn give(&mut self, frame: PhysAddr) {
-        let index = self.checked_block_of(frame);
-        let number = (frame.get() >> PAGE_SHIFT) as u16 % FRAMES;
+    /// Puts a frame that was kept aside, and counts as free, back into its block.
+    fn give_to_block(&mut self, frame: PhysAddr) {
+        let (index, number) = self.place_of(frame);
         let (words, block) = (&self.books.words[index], &mut self.books.blocks[index]);
         if block.state != State::Partial {
-            return self.give_rarely(index, frame);
+            return self.give_to_full(index, frame);
         }
-        let word = &words[number as usize];
-        let never_taken = number.wrapping_sub(block.fresh) < block.limit - block.fresh;
-        if never_taken || word.load(Relaxed) & !LINK == WORD_FREE {
+        let number_in_block = number as u16;
+        if number_in_block.wrapping_sub(block.fresh) < block.limit - block.fresh {
             not_out(frame);
         }
-        word.store(WORD_FREE | u32::from(block.head), Relaxed);
-        block.head = number;
+        words[number].store(WORD_FREE | u32::from(block.head), Relaxed);
+        block.head = number_in_block;
         block.free += 1;
-        self.free += 1;
         if block.free == FRAMES {
             self.join(index);
         }
     }
 
-    /// Gives back a frame of a block that has no free frame.
+    /// As [`Self::give_to_block`], for a block that has no free frame.
     #[cold]
-    fn give_rarely(&mut self, index: usize, frame: PhysAddr) {
+    fn give_to_full(&mut self, index: usize, frame: PhysAddr) {
         match self.books.blocks[index].state {
             State::Taken => self.split(index),
             State::Full => {}
             _ => not_out(frame),
         }
         self.link(index);
-        self.give(frame);
+        self.give_to_block(frame);
     }
 
     /// Makes a free block a split one.
@@ -305,6 +353,7 @@ impl FrameAllocator {
     fn join(&mut self, index: usize) {
         if self.partial as usize != index || self.books.blocks[index].next != NO_BLOCK {
             self.unlink(index, State::Whole);
+            self.forget_words(index);
             self.give_to_heap(index);
         }
     }
@@ -323,7 +372,7 @@ impl FrameAllocator {
     ///
     /// When the block is not out as a block.
     pub fn give_block(&mut self, block: PhysAddr) {
-        let index = self.checked_block_of(block);
+        let (index, _) = self.place_of(block);
         let taken = self.books.blocks[index].state == State::Taken && block.is_aligned(BLOCK_SIZE);
         assert!(taken, "the block at {block} is given back but was not out");
         self.books.blocks[index].state = State::Whole;
@@ -333,12 +382,6 @@ impl FrameAllocator {
 
     /// Makes the frames of a block that is out as a block frames of their own.
     fn split(&mut self, index: usize) {
-        // A word that its holder never wrote may still say that the frame is free.
-        for word in &self.books.words[index] {
-            if word.load(Relaxed) & !LINK == WORD_FREE {
-                word.store(WORD_TAKEN, Relaxed);
-            }
-        }
         let all_out = Block {
             capacity: FRAMES,
             head: NO_FRAME,
@@ -359,20 +402,40 @@ impl FrameAllocator {
 
     /// Takes a whole block from the heap, or the split block whose frames all came back, and leaves it in `state`.
     fn take_whole(&mut self, state: State) -> Option<usize> {
-        let index = match self.heap.alloc(BLOCK_LAYOUT) {
-            Ok(linear) => self.block_of(self.physical(linear)),
-            Err(()) => {
-                let index = self.partial;
-                let spare = index != NO_BLOCK && self.books.blocks[index as usize].free == FRAMES;
-                if !spare {
-                    return None;
-                }
-                self.unlink(index as usize, state);
-                index as usize
+        let index = match self.take_from_heap() {
+            Some(index) => index,
+            None => {
+                // The last frames of a block may be among those kept aside.
+                self.put_back(self.kept);
+                self.take_from_heap().or_else(|| self.take_spare_split())?
             }
         };
         self.books.blocks[index].state = state;
         Some(index)
+    }
+
+    fn take_from_heap(&mut self) -> Option<usize> {
+        let linear = self.heap.alloc(BLOCK_LAYOUT).ok()?;
+        Some(self.block_of(self.physical(linear)))
+    }
+
+    /// Takes the split block whose frames are all there out of the list, if there is one.
+    fn take_spare_split(&mut self) -> Option<usize> {
+        let index = self.partial as usize;
+        let block = self.books.blocks.get(index)?;
+        if block.free != FRAMES {
+            return None;
+        }
+        self.unlink(index, State::Whole);
+        self.forget_words(index);
+        Some(index)
+    }
+
+    /// Makes the words of a block whose frames are all free say so no more: it is the block that is free now.
+    fn forget_words(&mut self, index: usize) {
+        for word in &self.books.words[index] {
+            word.store(0, Relaxed);
+        }
     }
 
     fn give_to_heap(&mut self, index: usize) {
@@ -411,14 +474,15 @@ impl FrameAllocator {
         ((addr - self.books.base) >> BLOCK_SHIFT) as usize
     }
 
-    /// As [`Self::block_of`], for an address that comes from outside.
-    fn checked_block_of(&self, addr: PhysAddr) -> usize {
-        let offset = addr.get().wrapping_sub(self.books.base.get());
+    /// The number of the block of a frame that comes from outside, and that of the frame in it.
+    #[inline]
+    fn place_of(&self, frame: PhysAddr) -> (usize, usize) {
+        let offset = frame.get().wrapping_sub(self.books.base.get());
         let index = (offset >> BLOCK_SHIFT) as usize;
-        if index >= self.books.blocks.len() || !offset.is_multiple_of(PAGE_SIZE) {
-            no_frame(addr);
+        if index >= self.books.words.len() || !offset.is_multiple_of(PAGE_SIZE) {
+            no_frame(frame);
         }
-        index
+        (index, (offset >> PAGE_SHIFT) as usize % FRAMES as usize)
     }
 
     fn block_start(&self, index: usize) -> PhysAddr {

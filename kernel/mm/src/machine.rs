@@ -73,7 +73,7 @@ impl Block {
 /// Memory that is handed out is RAM, is aligned to its size, and overlaps nothing else that is in use: no other frame or
 /// block handed out and not yet given back, no part of the kernel.
 pub unsafe trait Frames {
-    /// Takes a frame; `None` when there is none. Its contents and its word are unspecified.
+    /// Takes a frame; `None` when there is none. Its contents are unspecified; its word is 1, which means one reference.
     fn take_frame(&self) -> Option<Frame>;
 
     /// Takes 2 MiB; `None` when no whole block is free, which says nothing about single frames. Contents and words are

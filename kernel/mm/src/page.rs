@@ -7,9 +7,13 @@ use crate::PhysAddr;
 use crate::machine::{Frame, Machine};
 use core::sync::atomic::Ordering;
 
-/// Makes a frame a page of data with one reference, which is the caller's.
+/// Makes a frame, as [`take_frame`](crate::machine::Frames::take_frame) gave it, a page of data with one reference, which is the
+/// caller's.
 pub(crate) fn adopt(machine: &impl Machine, frame: Frame) -> PhysAddr {
-    machine.word(frame.address()).store(1, Ordering::Relaxed);
+    debug_assert!(
+        is_sole(machine, frame.address()),
+        "a frame comes with one reference"
+    );
     frame.into_raw()
 }
 

@@ -144,6 +144,7 @@ fn with(what: impl FnOnce(&mut FrameAllocator)) {
 /// # Panics
 ///
 /// When `addr` is not in the memory of this machine.
+#[inline]
 pub(super) fn word(addr: PhysAddr) -> &'static AtomicU32 {
     let (base, words) = WORDS.get().expect("there are frames");
     let offset = addr.get().wrapping_sub(base.get());

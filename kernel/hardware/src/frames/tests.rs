@@ -144,12 +144,18 @@ fn a_frame_never_taken_is_noticed() {
     let mut frames = with(1, &[(0, 512)]);
     let frame = frames.take().unwrap();
     frames.give(frame + PAGE_SIZE);
+    // It goes back to its block when no other is left.
+    frames.take_block();
 }
 
 #[test]
 #[should_panic = "was not out"]
 fn a_frame_of_a_free_block_is_noticed() {
-    with(2, &[(0, 1024)]).give(PhysAddr::new(BASE));
+    let mut frames = with(2, &[(0, 1024)]);
+    let taken: Vec<PhysAddr> = (0..ASIDE).filter_map(|_| frames.take()).collect();
+    let other = (taken[0].get() - BASE) ^ BLOCK_SIZE;
+    frames.give(PhysAddr::new(BASE + other));
+    taken.into_iter().for_each(|frame| frames.give(frame));
 }
 
 #[test]

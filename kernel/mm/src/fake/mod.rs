@@ -219,6 +219,7 @@ unsafe impl Frames for FakeMachine {
             return None;
         }
         self.hand_out(&mut state, index..index + 1);
+        self.0.words[index].store(1, core::sync::atomic::Ordering::Relaxed);
         // SAFETY: the frame was free until now.
         Some(unsafe { Frame::from_raw(Self::address(index)) })
     }
