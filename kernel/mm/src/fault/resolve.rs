@@ -5,7 +5,7 @@ use crate::machine::{Frame, Machine};
 use crate::object::{NoPage, Page};
 use crate::remap::untagged;
 use crate::space::{AddressSpace, object_page};
-use crate::table::{Attributes, Entry, Leaf, OutOfMemory, Rights};
+use crate::table::{Attributes, Entry, Leaf, OutOfMemory, Rights, Slot};
 use crate::vma::{Backing, Faulted, Prot, Vma, merge};
 use crate::{PAGE_SIZE, PhysAddr, TASK_SIZE, VirtAddr, page};
 
@@ -14,6 +14,15 @@ impl<M: Machine> AddressSpace<M> {
         let addr = VirtAddr::new(untagged(addr));
         if addr.get() >= TASK_SIZE {
             return Err(FaultError::MapError);
+        }
+        // The usual fault, and the shortest way.
+        if access == Access::Write
+            && let Some(prot) = self.tree.plain_at(addr)
+        {
+            let slot = self.tables.slot(addr.align_down(PAGE_SIZE));
+            if slot.is_absent() {
+                return Ok(fill_with_zeros(&self.machine, slot, prot)?);
+            }
         }
         let vma = match self.tree.find(addr) {
             Some(vma) => vma,
@@ -27,14 +36,9 @@ impl<M: Machine> AddressSpace<M> {
         let slot = self.tables.slot(addr);
         match slot.entry() {
             Entry::Absent if write && vma.backing == Backing::Anonymous => {
-                // The usual fault, and the shortest way: one walk.
-                let page = page::adopt(&self.machine, zeroed_frame(&self.machine)?);
-                let attributes = Attributes::user(rights(&vma));
-                let filled = slot.fill(Leaf {
-                    address: page,
-                    attributes,
-                });
-                self.own_page_mapped(&vma, page, filled)
+                fill_with_zeros(&self.machine, slot, vma.prot)?;
+                self.give_identity(&vma);
+                Ok(())
             }
             Entry::Leaf(leaf) if write && is_shared_copy(leaf) => self.break_copy_on_write(&vma, addr, leaf),
             Entry::Leaf(_) => {
@@ -212,10 +216,22 @@ impl<M: Machine> AddressSpace<M> {
     }
 }
 
-fn zeroed_frame(machine: &impl Machine) -> Result<Frame, FaultError> {
-    let mut frame = machine.take_frame().ok_or(FaultError::OutOfMemory)?;
+fn zeroed_frame(machine: &impl Machine) -> Result<Frame, OutOfMemory> {
+    let mut frame = machine.take_frame().ok_or(OutOfMemory)?;
     machine.clear(&mut frame);
     Ok(frame)
+}
+
+/// Maps a new page, full of zeros, where nothing is.
+#[inline]
+fn fill_with_zeros<M: Machine>(machine: &M, slot: Slot<'_, M>, prot: Prot) -> Result<(), OutOfMemory> {
+    let address = page::adopt(machine, zeroed_frame(machine)?);
+    let attributes = Attributes::user(rights_of(prot));
+    let filled = slot.fill(Leaf { address, attributes });
+    if filled.is_err() {
+        page::release(machine, address);
+    }
+    filled
 }
 
 impl From<OutOfMemory> for FaultError {
@@ -233,10 +249,15 @@ fn allows(prot: Prot, access: Access) -> bool {
     }
 }
 
-/// What the tables allow of a mapping: the bits are the same. What may be written may be read too, so that a page of such a
-/// mapping is not taken for one of `PROT_NONE` while it must not be written yet.
+/// What the tables allow of a mapping.
 pub(crate) fn rights(vma: &Vma) -> Rights {
-    let rights = Rights::from_bits_truncate(vma.prot.bits());
+    rights_of(vma.prot)
+}
+
+/// What the tables allow of a mapping with this protection: the bits are the same. What may be written may be read too, so that a
+/// page of such a mapping is not taken for one of `PROT_NONE` while it must not be written yet.
+fn rights_of(prot: Prot) -> Rights {
+    let rights = Rights::from_bits_truncate(prot.bits());
     if rights.contains(Rights::WRITE) {
         rights | Rights::READ
     } else {

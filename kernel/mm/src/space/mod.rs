@@ -332,7 +332,6 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// See [`FaultError`].
     pub fn fault(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
-        self.begin_call();
         self.resolve(addr, access)
     }
 
@@ -383,7 +382,7 @@ impl<M: Machine> AddressSpace<M> {
 }
 
 impl<M: Machine> AddressSpace<M> {
-    /// Begins a system call or a fault, for the counters and for what earlier calls have reserved.
+    /// Begins a system call, for the counters and for what earlier calls have reserved.
     fn begin_call(&mut self) {
         self.tables.begin_call();
         self.visited_before = self.tree.nodes_visited();

@@ -13,7 +13,7 @@
 //! The frames that an edit frees are handed to the caller in step 3, never before the flush is complete.
 //!
 //! One address space is edited by one caller at a time; the walkers of any core run all the while. A *call*
-//! ([`PageTables::begin_call`]) is what counters and reservations refer to: a system call or a fault.
+//! ([`PageTables::begin_call`]) is what counters and reservations refer to: a system call. Faults belong to the call before them.
 
 mod contiguous;
 mod counters;
@@ -88,7 +88,7 @@ impl<M: Machine> PageTables<M> {
         &self.machine
     }
 
-    /// Begins a system call or a fault: from here on [`Self::last_call`] counts, and what earlier calls reserved and did
+    /// Begins a system call: from here on [`Self::last_call`] counts, and what earlier calls reserved and did
     /// not use is free again.
     pub fn begin_call(&mut self) {
         self.before = self.counters;

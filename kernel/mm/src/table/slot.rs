@@ -74,6 +74,12 @@ impl<M: Machine> PageTables<M> {
 }
 
 impl<M: Machine> Slot<'_, M> {
+    /// Whether nothing is there.
+    #[inline]
+    pub fn is_absent(&self) -> bool {
+        self.found.is_absent()
+    }
+
     /// What is there.
     pub fn entry(&self) -> Entry {
         self.found.decode(self.level)

@@ -253,6 +253,15 @@ impl Vma {
         matches!(self.backing, Backing::Shared { .. } | Backing::Private { .. })
     }
 
+    /// Whether a write to a page that is not there needs no more than a new page: private anonymous memory, writable, with its
+    /// identity, in pages of 4 KiB, watched by nobody.
+    pub fn is_plain(&self) -> bool {
+        self.backing == Backing::Anonymous
+            && self.anon.is_some()
+            && self.prot.contains(Prot::WRITE)
+            && !self.flags.intersects(VmaFlags::HUGEPAGE | VmaFlags::UFFD_MASK)
+    }
+
     /// Whether its pages are copied before they are first written (Linux's `is_cow_mapping`).
     pub const fn is_cow(&self) -> bool {
         !self.flags.contains(VmaFlags::SHARED) && self.flags.contains(VmaFlags::MAYWRITE)

@@ -12,6 +12,7 @@ impl VmaTree {
     /// # Panics
     /// If its range is empty or not free, or nothing is reserved.
     pub fn insert(&mut self, vma: Vma) {
+        self.forget_plain();
         assert!(!vma.range.is_empty(), "an empty mapping");
         if self.is_empty() {
             return self.plant(&vma);
@@ -26,6 +27,7 @@ impl VmaTree {
     /// # Panics
     /// As [`VmaTree::insert`].
     pub fn map(&mut self, vma: Vma, origin: Origin) -> Vma {
+        self.forget_plain();
         if self.is_empty() {
             self.insert(vma);
             return vma;
@@ -78,6 +80,7 @@ impl VmaTree {
     /// # Panics
     /// As [`VmaTree::insert`]; or if there is no neighbour on a side.
     pub fn map_with(&mut self, vma: Vma, sides: Sides) -> Vma {
+        self.forget_plain();
         if self.is_empty() {
             self.insert(vma);
             return vma;
@@ -100,6 +103,7 @@ impl VmaTree {
     /// # Panics
     /// If `range` is empty or not within one mapping, or too little is reserved.
     pub fn modify(&mut self, range: PageRange, change: impl FnOnce(&mut Vma)) -> Vma {
+        self.forget_plain();
         let mut path = Path::NOWHERE;
         let vma = self.expect_at(range.start(), &mut path);
         assert!(
@@ -165,6 +169,7 @@ impl VmaTree {
     /// # Panics
     /// If no mapping holds `addr`.
     pub fn update(&mut self, addr: VirtAddr, change: impl FnOnce(&mut Vma)) {
+        self.forget_plain();
         let mut path = Path::NOWHERE;
         let mut vma = self.expect_at(addr, &mut path);
         let range = vma.range;
@@ -178,6 +183,7 @@ impl VmaTree {
     /// # Panics
     /// If nothing is reserved.
     pub fn split(&mut self, addr: VirtAddr) -> bool {
+        self.forget_plain();
         if self.is_empty() {
             return false;
         }
@@ -195,6 +201,7 @@ impl VmaTree {
     /// # Panics
     /// If nothing is reserved.
     pub fn unmap(&mut self, range: PageRange, mut removed: impl FnMut(Vma)) {
+        self.forget_plain();
         if range.is_empty() {
             return;
         }

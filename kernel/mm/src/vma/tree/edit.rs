@@ -123,7 +123,11 @@ impl VmaTree {
         if inner {
             change.sums.add_pair(leaf.pair(at + 1));
         }
-        self.propagate(path, &change);
+        // Where it stays in its place and counts as before, nothing above the leaf changes.
+        let homing = self.total.sums.homing() != 0;
+        if extent != old || !change.sums.is_none() || homing {
+            self.propagate(path, &change);
+        }
     }
 
     /// Changes a part of `old`, the mapping at `path`, to `part`: what is left of `old` on one side or on both becomes mappings of

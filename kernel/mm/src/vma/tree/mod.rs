@@ -24,6 +24,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use super::flags::Prot;
 use super::mapping::Vma;
 use crate::{Errno, PageRange, VirtAddr};
 use core::cell::Cell;
@@ -73,6 +74,25 @@ pub struct VmaTree {
     /// The summary of the whole tree, whose base is address 0.
     total: Summary,
     visited: Cell<u64>,
+    /// The mapping that [`VmaTree::plain_at`] found last; every edit forgets it.
+    plain: Cell<Plain>,
+}
+
+/// A mapping where a write to a page that is not there needs no more than a new page.
+#[derive(Clone, Copy)]
+struct Plain {
+    start: u64,
+    /// Zero for none.
+    len: u64,
+    prot: Prot,
+}
+
+impl Plain {
+    const NONE: Self = Self {
+        start: 0,
+        len: 0,
+        prot: Prot::empty(),
+    };
 }
 
 impl Default for VmaTree {
@@ -91,6 +111,7 @@ impl VmaTree {
             height: 0,
             total: Summary::EMPTY,
             visited: Cell::new(0),
+            plain: Cell::new(Plain::NONE),
         }
     }
 
@@ -130,6 +151,34 @@ impl VmaTree {
         let at = leaf.at();
         let leaf = self.leaves.get(leaf.node);
         (at < leaf.len()).then(|| leaf.get(at, base))
+    }
+
+    /// The protection of the mapping that holds `addr`, if that is the plainest kind: private anonymous memory, writable, with its
+    /// identity, in pages of 4 KiB, watched by nobody. Most page faults are in such a mapping, and in the same one as the fault before.
+    #[inline]
+    pub fn plain_at(&self, addr: VirtAddr) -> Option<Prot> {
+        let plain = self.plain.get();
+        if addr.get().wrapping_sub(plain.start) < plain.len {
+            debug_assert!(self.find(addr).is_some_and(|vma| vma.is_plain()));
+            return Some(plain.prot);
+        }
+        self.find_plain(addr)
+    }
+
+    fn find_plain(&self, addr: VirtAddr) -> Option<Prot> {
+        let vma = self.find(addr).filter(Vma::is_plain)?;
+        self.plain.set(Plain {
+            start: vma.start().get(),
+            len: vma.range.len(),
+            prot: vma.prot,
+        });
+        Some(vma.prot)
+    }
+
+    /// Before an edit: what was found no longer holds.
+    #[inline]
+    fn forget_plain(&mut self) {
+        self.plain.get_mut().len = 0;
     }
 
     /// The mapping that holds `addr` or else the first one behind it, and the one before that (Linux's `find_vma_prev`), the

@@ -86,6 +86,7 @@ impl VmaTree {
     /// If a mapping crosses an end of `range`, the target is not free or leaves the address space, or too little is reserved
     /// ([`VmaTree::reserve_moves`]).
     pub fn move_run(&mut self, range: PageRange, to: VirtAddr) {
+        self.forget_plain();
         if self.is_empty() {
             return;
         }

@@ -91,6 +91,12 @@ impl Sums {
     /// Those of nothing.
     pub(super) const NONE: Self = Self([0; 8]);
 
+    /// Whether nothing is counted, or as a difference, whether nothing changes.
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        self.0.iter().fold(0, |any, sum| any | sum) == 0
+    }
+
     /// Those of one mapping, without its pair.
     #[inline]
     pub(super) fn of(vma: &Vma) -> Self {
