@@ -27,7 +27,7 @@ pub(crate) enum Verb {
     // What each does is told by the documentation of its options, which becomes the help text.
     Run(verbs::run::Run),
     Test(verbs::test::Test),
-    Bench(verbs::bench::Bench),
+    Bench(crate::bench::Bench),
     Oracle(crate::oracle::Oracle),
     Gdb(verbs::gdb::Gdb),
     Lint(verbs::lint::Lint),

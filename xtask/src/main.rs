@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `run` | builds the kernel, packs a program, boots both in QEMU |
 //! | `test` | host tests, in-kernel tests, program tests, boot matrix |
-//! | `bench` | figures against their limits |
+//! | `bench` | what the calls cost, on Inarch and on Linux |
 //! | `oracle` | random calls on Inarch and on Linux, compared |
 //! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
@@ -14,6 +14,7 @@
 //! standard error.
 
 mod archive;
+mod bench;
 mod cli;
 mod command;
 mod compile;
@@ -22,6 +23,7 @@ mod elfcheck;
 mod exit;
 mod harness;
 mod image;
+mod linux;
 mod options;
 mod oracle;
 mod process;

@@ -86,6 +86,9 @@ fn run(environment: Environment) -> u8 {
         return 0;
     }
     print_head();
+    let mut rows = 0;
+    rows::each(options.full, |name, _| rows += usize::from(options.wants(name)));
+    println!("bench rows {rows}");
     let mut region = Region::default();
     rows::each(options.full, |name, work| {
         if options.wants(name) {

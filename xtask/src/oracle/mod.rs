@@ -2,7 +2,6 @@
 
 mod account;
 mod difference;
-mod linux;
 mod sides;
 
 use std::collections::BTreeMap;
@@ -16,7 +15,7 @@ use clap::Args;
 use crate::compile::{self, Flavor};
 use crate::options::{BuildOptions, parse_seconds};
 use crate::setup::core::Core;
-use crate::{say, setup, workspace};
+use crate::{linux, say, setup, workspace};
 use difference::Difference;
 use sides::Sides;
 

@@ -12,7 +12,7 @@ use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::qemu::boot::{self, Captured};
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
-use crate::workspace;
+use crate::{linux, workspace};
 
 /// How long a machine may take for one batch of scripts.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -91,7 +91,7 @@ impl Sides {
                 let line = format!("0 oracle {}\n", arguments.join(" "));
                 std::fs::write(folder.join("tests.txt"), line)?;
                 Contents {
-                    program: self.programs.join("linux-init"),
+                    program: self.programs.join(linux::INIT),
                     root: Some(folder.clone()),
                     ..Contents::default()
                 }
@@ -104,18 +104,16 @@ impl Sides {
 
     fn boot(&self, side: Side, archive: &std::path::Path) -> Result<String> {
         let (image, words) = match side {
-            Side::Inarch => (&self.kernel.image, "semihosting notty=012"),
-            // Without 52-bit addresses, so that both have four levels.
-            Side::Linux => (
-                &self.linux,
-                "console=ttyAMA0 nokaslr quiet panic=-1 arm64.nolva rdinit=/linux-init",
+            Side::Inarch => (
+                &self.kernel.image,
+                ["semihosting", "notty=012"].map(str::to_owned).to_vec(),
             ),
+            Side::Linux => (&self.linux, linux::words(linux::INIT)),
         };
         let kernel = Kernel {
             elf: self.kernel.elf.clone(),
             image: image.clone(),
         };
-        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         let load = Load {
             kernel: &kernel,
             archive: Some(archive),

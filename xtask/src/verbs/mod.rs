@@ -1,6 +1,5 @@
 //! One file a verb.
 
-pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod gdb;
 pub(crate) mod lint;

@@ -13,8 +13,21 @@ const SUITE: &str = "trixie-backports";
 /// The package that the newest kernel for arm64 depends on, by whatever version it is.
 const NEWEST: &str = "linux-image-arm64";
 
+/// The project's program that is process 1 of a Linux and starts those that `tests.txt` lists.
+pub(crate) const INIT: &str = "linux-init";
+
+/// The words of the kernel's command line with `program`, which lies in the archive's root, as process 1. Without 52-bit addresses:
+/// so that there are four levels of tables, as in Inarch.
+pub(crate) fn words(program: &str) -> Vec<String> {
+    let mut words: Vec<String> = ["console=ttyAMA0", "nokaslr", "quiet", "panic=-1", "arm64.nolva"]
+        .map(str::to_owned)
+        .to_vec();
+    words.push(format!("rdinit=/{program}"));
+    words
+}
+
 /// The kernel's image, fetched if it isn't there yet.
-pub(super) fn ensure() -> Result<PathBuf> {
+pub(crate) fn ensure() -> Result<PathBuf> {
     let folder = workspace::target().join("inarch/linux");
     if let Some(image) = image_in(&folder) {
         return Ok(image);

@@ -1,0 +1,99 @@
+//! The rows of both systems beside each other.
+
+use super::output::{Measured, Outcome};
+use super::rows::{self, Group, Row};
+use super::sides::Result as SideResult;
+
+/// All that was measured.
+pub(super) struct Comparison {
+    /// The kernel that was measured.
+    pub(super) inarch: String,
+    /// The Linux beside it, if one was.
+    pub(super) linux: Option<String>,
+    /// The rows, by group.
+    pub(super) rows: Vec<Compared>,
+}
+
+/// One row.
+pub(super) struct Compared {
+    /// Its name.
+    pub(super) name: String,
+    /// What it is about.
+    pub(super) row: Row,
+    /// On Inarch.
+    pub(super) inarch: Outcome,
+    /// On Linux, if that was measured.
+    pub(super) linux: Option<Outcome>,
+    /// Whether every run gave the same, on each.
+    pub(super) equal: bool,
+}
+
+impl Compared {
+    /// Inarch's figures.
+    pub(super) fn here(&self) -> Option<&Measured> {
+        self.inarch.measured()
+    }
+
+    /// Linux's figures.
+    pub(super) fn there(&self) -> Option<&Measured> {
+        self.linux.as_ref()?.measured()
+    }
+
+    /// How many times as much Linux needs.
+    pub(super) fn ratio(&self) -> Option<f64> {
+        Some(self.there()?.least() as f64 / self.here()?.least().max(1) as f64)
+    }
+
+    /// Whether what is to be reached is reached; `None` where nothing is to be, or nothing was measured.
+    pub(super) fn reached(&self) -> Option<bool> {
+        Some(self.here()?.least() <= self.row.reach?)
+    }
+}
+
+impl Comparison {
+    /// Joins what was measured.
+    pub(super) fn new(inarch: SideResult, linux: Option<SideResult>) -> Self {
+        let mut compared: Vec<Compared> = Vec::new();
+        for (name, outcome) in inarch.run.rows {
+            let there = linux.as_ref().map(|linux| {
+                let found = linux.run.rows.iter().find(|(known, _)| *known == name);
+                found.map_or_else(
+                    || Outcome::NotMeasured("only with --full".to_owned()),
+                    |(_, outcome)| outcome.clone(),
+                )
+            });
+            let unequal = |side: &Option<&Vec<String>>| side.is_some_and(|names| names.contains(&name));
+            let equal =
+                !unequal(&Some(&inarch.unequal)) && !unequal(&linux.as_ref().map(|linux| &linux.unequal));
+            compared.push(Compared {
+                row: rows::row(&name),
+                inarch: outcome,
+                linux: there,
+                equal,
+                name,
+            });
+        }
+        let by_group = |row: &Compared| Group::ALL.iter().position(|group| *group == row.row.group);
+        compared.sort_by_key(|row| (by_group(row), rows::position(&row.name)));
+        Comparison {
+            inarch: inarch.run.system,
+            linux: linux.map(|linux| linux.run.system),
+            rows: compared,
+        }
+    }
+
+    /// The rows whose runs gave different figures.
+    pub(super) fn unequal(&self) -> impl Iterator<Item = &str> {
+        let unequal = self.rows.iter().filter(|row| !row.equal);
+        unequal.map(|row| row.name.as_str())
+    }
+
+    /// How many rows reach what they are to reach, and how many are to.
+    pub(super) fn score(&self) -> (usize, usize) {
+        let aims = self.rows.iter().filter(|row| row.row.reach.is_some());
+        (
+            aims.clone().filter(|row| row.reached() == Some(true)).count(),
+            aims.count(),
+        )
+    }
+}

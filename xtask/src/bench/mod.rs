@@ -1,0 +1,120 @@
+//! `cargo xtask bench`: what the calls cost on Inarch, and on Linux in the same machine.
+
+mod boot;
+mod compare;
+mod output;
+mod progress;
+mod rows;
+mod sides;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::compile::{self, Flavor};
+use crate::options::BuildOptions;
+use crate::qemu::machine::{Icount, Machine};
+use crate::setup::core::Core;
+use crate::{linux, say, setup};
+use compare::Comparison;
+use sides::{Side, Sides};
+
+/// Measure what the calls that move memory cost, in instructions
+///
+/// programs/bench makes the calls and reads the counter around each. With --vs-linux it does so on Debian's newest Linux for arm64,
+/// too, in the same machine: the same executable, the same flags of QEMU.
+#[derive(Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  cargo xtask bench                          every row, on Inarch
+  cargo xtask bench --vs-linux               and on Linux: some minutes
+  cargo xtask bench --vs-linux --full        and what takes long there: 100,000 mappings
+  cargo xtask bench --row mappings           the rows with `mappings` in their names
+  cargo xtask bench --row fault --cpu cortex-a72
+  cargo xtask bench --json | jq '.rows[] | select(.reached == false)'
+  cargo xtask bench boot                     from power-on to the first instruction; the image's size"
+)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Only rows with this in their names; may be given several times
+    #[arg(long, value_name = "NAME")]
+    row: Vec<String>,
+    /// Measure Debian's Linux as well
+    #[arg(long)]
+    vs_linux: bool,
+    /// Measure on Linux also what takes long there
+    #[arg(long, requires = "vs_linux")]
+    full: bool,
+    /// How often each kernel is booted: all its runs must be equal
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// CPU model; with others than max a tick of the counter is 16 instructions
+    #[arg(long, value_name = "MODEL", default_value = "max")]
+    cpu: String,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Image of the Linux to compare with, instead of Debian's newest
+    #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX")]
+    linux: Option<PathBuf>,
+    #[command(flatten)]
+    build: BuildOptions,
+}
+
+/// What is measured instead of the rows.
+#[derive(Subcommand)]
+enum What {
+    /// Instructions from power-on to a program's first, and the image's size; fails beyond the limits
+    Boot(BuildOptions),
+}
+
+impl Bench {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        if let Some(What::Boot(options)) = &self.what {
+            return boot::run(options);
+        }
+        let sides = self.sides()?;
+        let inarch = sides.measure(Side::Inarch, &self.row, true)?;
+        let linux = match self.vs_linux {
+            true => Some(sides.measure(Side::Linux, &self.row, self.full)?),
+            false => None,
+        };
+        let comparison = Comparison::new(inarch, linux);
+        if comparison.rows.is_empty() {
+            bail!("no row has such a name; `cargo xtask bench --json | jq -r .rows[].name` lists them");
+        }
+        table::print(&comparison);
+        for name in comparison.unequal() {
+            say::warning(&format!("the runs of {name} were not equal"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Builds and fetches what is booted.
+    fn sides(&self) -> Result<Sides> {
+        let core = Core::ensure(&self.build)?;
+        Ok(Sides {
+            qemu: setup::qemu::ensure()?,
+            kernel: compile::kernel(&core, Flavor::Plain)?,
+            programs: compile::programs(&core)?,
+            linux: match (self.vs_linux, &self.linux) {
+                (false, _) => None,
+                (true, Some(image)) => Some(image.clone()),
+                (true, None) => Some(linux::ensure()?),
+            },
+            machine: Machine {
+                cpu: self.cpu.clone(),
+                icount: Icount::Measuring,
+                ..Machine::default()
+            },
+            runs: self.runs,
+        })
+    }
+}
