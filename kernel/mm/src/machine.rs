@@ -86,13 +86,58 @@ pub unsafe trait Frames {
     /// Gives a block back.
     fn give_block(&self, block: Block);
 
-    /// The word that belongs to a frame while it is handed out: the references to a page of data, counted by whoever maps
-    /// it, or the occupancy and flags of a page table. Every frame of a block has its own and is counted by its own, so
-    /// that a block can be split without looking at them. A free frame's word is the allocator's.
+    /// The words of all frames of the machine.
+    fn words(&self) -> FrameWords<'_>;
+
+    /// The word of one frame.
     ///
     /// # Panics
     /// If `frame` is no address in RAM.
-    fn word(&self, frame: PhysAddr) -> &AtomicU32;
+    #[inline]
+    fn word(&self, frame: PhysAddr) -> &AtomicU32 {
+        self.words().of(frame)
+    }
+}
+
+/// One word for each frame of RAM, and for whatever lies between pieces of RAM.
+///
+/// The word belongs to a frame while it is handed out: it is the references to a page of data, counted by whoever maps it, or
+/// the occupancy and flags of a page table. Every frame of a block has its own and is counted by its own, so that a block can
+/// be split without looking at them. A free frame's word is the allocator's.
+#[derive(Clone, Copy)]
+pub struct FrameWords<'m> {
+    /// The number of the first frame: its address by its size.
+    first: u64,
+    words: &'m [AtomicU32],
+}
+
+impl<'m> FrameWords<'m> {
+    /// The words of the frames from address `base` (page-aligned) on.
+    pub const fn new(base: PhysAddr, words: &'m [AtomicU32]) -> Self {
+        Self {
+            first: base.get() >> PAGE_SHIFT,
+            words,
+        }
+    }
+
+    /// The word of one frame.
+    ///
+    /// # Panics
+    /// If `frame` is no address in RAM.
+    #[inline]
+    pub fn of(self, frame: PhysAddr) -> &'m AtomicU32 {
+        &self.words[(frame.get() >> PAGE_SHIFT).wrapping_sub(self.first) as usize]
+    }
+
+    /// The words of the frames of a block, in ascending order.
+    ///
+    /// # Panics
+    /// If `block` is no address of a block in RAM.
+    #[inline]
+    pub fn of_block(self, block: PhysAddr) -> &'m [AtomicU32] {
+        let first = (block.get() >> PAGE_SHIFT).wrapping_sub(self.first) as usize;
+        &self.words[first..][..(BLOCK_SIZE >> PAGE_SHIFT) as usize]
+    }
 }
 
 /// How the kernel reaches physical memory.

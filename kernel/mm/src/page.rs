@@ -3,8 +3,8 @@
 //! Each entry of a table that maps the page holds one, and so does the object that it belongs to. Who gives up the last
 //! one gives the frame back; whoever gives up a mapping has flushed it from the TLB before.
 
-use crate::PhysAddr;
-use crate::machine::{Frame, Machine};
+use crate::machine::{Block, Frame, Machine};
+use crate::{PAGE_SHIFT, PhysAddr};
 use core::sync::atomic::Ordering;
 
 /// Makes a frame, as [`take_frame`](crate::machine::Frames::take_frame) gave it, a page of data with one reference, which is the
@@ -40,5 +40,31 @@ pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
         // SAFETY: no reference is left, so nothing maps the page and no object holds it; the TLB was flushed before the last
         // mapping's reference was given up.
         machine.give_frame(unsafe { Frame::from_raw(page) });
+    }
+}
+
+/// Makes a block 512 pages of data with one reference each, which are the caller's.
+pub(crate) fn adopt_block(machine: &impl Machine, block: Block) -> PhysAddr {
+    for word in machine.words().of_block(block.address()) {
+        word.store(1, Ordering::Relaxed);
+    }
+    block.into_raw()
+}
+
+/// Whether the caller's references to the pages of a block are the only ones.
+pub(crate) fn is_sole_block(machine: &impl Machine, block: PhysAddr) -> bool {
+    // Acquire: as for `is_sole`.
+    let mut words = machine.words().of_block(block).iter();
+    words.all(|word| word.load(Ordering::Acquire) == 1)
+}
+
+/// Gives up the caller's references to the pages of a block, and the frames with the last ones.
+pub(crate) fn release_block(machine: &impl Machine, block: PhysAddr) {
+    if is_sole_block(machine, block) {
+        // SAFETY: as in `release`, for each page of the block; its frames were handed out as a block or are one that is whole.
+        return machine.give_block(unsafe { Block::from_raw(block) });
+    }
+    for index in 0..machine.words().of_block(block).len() as u64 {
+        release(machine, block + (index << PAGE_SHIFT));
     }
 }

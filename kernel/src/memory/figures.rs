@@ -6,7 +6,7 @@ use crate::arch::timer;
 use crate::board::console;
 use alloc::format;
 use mm::machine::{Asid, Block, Frame, Frames, Pages};
-use mm::table::{Attributes, Leaf, PageTables, Rights};
+use mm::table::{Attributes, Leaf, Level, PageTables, Rights};
 use mm::{PAGE_SIZE, PageRange, PhysAddr, VirtAddr};
 
 /// An ASID that no process has while tests run.
@@ -134,7 +134,7 @@ crate::ktest! {
         let mut bench = Bench::new();
         for at in (GIB..2 * GIB).step_by(2 * MIB as usize) {
             let leaf = Leaf { address: block, attributes: RW };
-            bench.tables.map_block(VirtAddr::new(at), leaf).expect("memory");
+            bench.tables.map_block(Level::Pmd, VirtAddr::new(at), leaf).expect("memory");
         }
         bench.relocate("1 GiB of blocks, equal mod 2 MiB", GIB, 4 * GIB + 2 * MIB, GIB);
         bench.relocate("1 GiB of blocks, differs by 4 KiB", 4 * GIB + 2 * MIB, 8 * GIB + PAGE_SIZE, GIB);

@@ -1,10 +1,14 @@
 //! The page frames of this machine: the allocator of the crate `hardware`, over memory that it also keeps its books in.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use hardware::frames::{BLOCK_SHIFT, BLOCK_SIZE, Block, BlockWords, Books, FrameAllocator};
+#[cfg(feature = "ktest")]
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use hardware::frames::{BLOCK_SIZE, Block, BlockWords, Books, FrameAllocator};
 use hardware::{PhysRange, RangeSet};
-use mm::machine::Frame;
-use mm::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
+#[cfg(feature = "ktest")]
+use mm::PAGE_SHIFT;
+use mm::machine::{Frame, FrameWords};
+use mm::{PAGE_SIZE, PhysAddr};
 
 use super::OutOfMemory;
 use super::linear::address_of;
@@ -17,7 +21,7 @@ const RESERVE: usize = 512;
 
 static FRAMES: Mutex<Option<FrameAllocator>> = Mutex::new(None);
 /// The words of the frames, from the first block of memory on.
-static WORDS: Once<(PhysAddr, &'static [BlockWords])> = Once::new();
+static WORDS: Once<FrameWords<'static>> = Once::new();
 /// Whether there are frames to be had.
 static READY: AtomicBool = AtomicBool::new(false);
 
@@ -55,7 +59,7 @@ pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMem
             core::slice::from_raw_parts_mut(memory.add(words_bytes as usize).cast::<Block>(), blocks),
         )
     };
-    WORDS.call_once(|| (span.start, words));
+    WORDS.call_once(|| FrameWords::new(span.start, words.as_flattened()));
     let offset = address_of(PhysAddr::new(0)) as usize;
     let mut allocator = FrameAllocator::new(Books {
         base: span.start,
@@ -139,17 +143,15 @@ fn with(what: impl FnOnce(&mut FrameAllocator)) {
     );
 }
 
-/// The word that belongs to the frame at `addr`.
-///
-/// # Panics
-///
-/// When `addr` is not in the memory of this machine.
+/// The words of all frames.
 #[inline]
-pub(super) fn word(addr: PhysAddr) -> &'static AtomicU32 {
-    let (base, words) = WORDS.get().expect("there are frames");
-    let offset = addr.get().wrapping_sub(base.get());
-    let block = &words[(offset >> BLOCK_SHIFT) as usize];
-    &block[(offset >> PAGE_SHIFT) as usize % block.len()]
+pub(super) fn words() -> FrameWords<'static> {
+    *WORDS.get().expect("there are frames")
+}
+
+#[cfg(feature = "ktest")]
+fn word(frame: PhysAddr) -> &'static AtomicU32 {
+    words().of(frame)
 }
 
 crate::ktest! {

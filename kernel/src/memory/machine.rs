@@ -1,9 +1,9 @@
 //! The machine as the crate `mm` asks for it: frames and the linear map from here, pages and the TLB from [`crate::arch`].
 
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 use mm::machine::{
-    BLOCK_SIZE, Block, Frame, Frames, MmuFeatures, PageOperand, Pages, PhysMap, RangeOperand, Reach, Tlb,
+    BLOCK_SIZE, Block, Frame, FrameWords, Frames, MmuFeatures, PageOperand, Pages, PhysMap, RangeOperand,
+    Reach, Tlb,
 };
 use mm::{PAGE_SIZE, PhysAddr};
 
@@ -33,8 +33,9 @@ unsafe impl Frames for Machine {
         frames::give_block(block);
     }
 
-    fn word(&self, frame: PhysAddr) -> &AtomicU32 {
-        frames::word(frame)
+    #[inline]
+    fn words(&self) -> FrameWords<'_> {
+        frames::words()
     }
 }
 
@@ -102,7 +103,7 @@ fn checked(page: PhysAddr, offset: usize, len: usize) -> *mut u8 {
         .is_some_and(|end| end <= PAGE_SIZE as usize);
     assert!(inside, "{len} bytes at {offset} leave a page");
     // It panics for an address that is not in the memory of this machine.
-    let _ = frames::word(page);
+    let _ = frames::words().of(page);
     address_of(page).wrapping_add(offset)
 }
 

@@ -61,6 +61,7 @@ impl Program {
         self.tables.begin_call();
         self.tables
             .map_block(
+                Level::Pmd,
                 VirtAddr::new(addr),
                 Leaf {
                     address: block,

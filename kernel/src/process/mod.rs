@@ -26,7 +26,7 @@ pub(crate) use thread::Thread;
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use mm::{AddressSpace, Errno, PhysAddr};
 
@@ -61,8 +61,6 @@ pub(crate) struct Process {
     pub(crate) actions: Mutex<Actions>,
     /// Where signal handlers return to that don't say so themselves: in the vdso.
     pub(crate) signal_return: AtomicU64,
-    /// `PR_SET_THP_DISABLE`, to be told by `PR_GET_THP_DISABLE`.
-    pub(crate) huge_pages_off: AtomicBool,
     /// The file mode creation mask.
     pub(crate) umask: AtomicU32,
     /// When it began, in nanoseconds since power-on.
@@ -128,7 +126,6 @@ impl Process {
             limits: Mutex::new(limits),
             actions: Mutex::new(Actions::default()),
             signal_return: AtomicU64::new(0),
-            huge_pages_off: AtomicBool::new(false),
             umask: AtomicU32::new(FIRST_UMASK),
             started: clock::clock().since_boot(),
             exit: Mutex::new(None),

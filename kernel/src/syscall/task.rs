@@ -6,12 +6,15 @@ use linux_raw_sys::general::robust_list_head;
 use linux_raw_sys::prctl::{
     PR_GET_DUMPABLE, PR_GET_NAME, PR_GET_THP_DISABLE, PR_SET_NAME, PR_SET_THP_DISABLE,
 };
-use mm::Errno;
+use mm::{Errno, HugePages};
 
 use super::{Answer, Call};
 use crate::process::thread::{NAME_SIZE, shortened};
 use crate::process::user::{self, UserPtr};
 use crate::process::{self, ExitStatus, scheduler};
+
+/// A flag of `PR_SET_THP_DISABLE`, since Linux 6.18: not where `MADV_HUGEPAGE` asked for them.
+const PR_THP_DISABLE_EXCEPT_ADVISED: u64 = 2;
 
 pub(super) fn exit(call: &mut Call<'_>) -> Answer {
     let clear = call.thread.clear_at_exit.load(Ordering::Relaxed);
@@ -79,15 +82,23 @@ pub(super) fn prctl(call: &mut Call<'_>) -> Answer {
             call.pointer(1).write(&name).map(|()| 0)
         }
         PR_SET_THP_DISABLE => {
-            unused(0)?;
-            call.process()
-                .huge_pages_off
-                .store(call.arg(1) != 0, Ordering::Relaxed);
+            unused(1)?;
+            let policy = match (call.arg(1) != 0, rest[0]) {
+                (false, 0) => HugePages::Allowed,
+                (true, 0) => HugePages::Off,
+                (true, PR_THP_DISABLE_EXCEPT_ADVISED) => HugePages::OnlyAdvised,
+                _ => return Err(Errno::EINVAL),
+            };
+            call.process().space.lock().set_huge_page_policy(policy);
             Ok(0)
         }
         PR_GET_THP_DISABLE if call.arg(1) == 0 => {
             unused(0)?;
-            Ok(call.process().huge_pages_off.load(Ordering::Relaxed).into())
+            Ok(match call.process().space.lock().huge_page_policy() {
+                HugePages::Allowed => 0,
+                HugePages::OnlyAdvised => 1 | PR_THP_DISABLE_EXCEPT_ADVISED,
+                HugePages::Off => 1,
+            })
         }
         // No core is dumped, but one could trace: SUID_DUMP_USER.
         PR_GET_DUMPABLE => Ok(1),

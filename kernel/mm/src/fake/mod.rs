@@ -8,7 +8,7 @@
 
 pub mod tlb;
 
-use crate::machine::{BLOCK_SIZE, Block, Frame, Frames, MmuFeatures, Pages, PhysMap};
+use crate::machine::{BLOCK_SIZE, Block, Frame, FrameWords, Frames, MmuFeatures, Pages, PhysMap};
 use crate::table::ENTRIES;
 use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
 use core::ptr::{self, NonNull};
@@ -246,8 +246,8 @@ unsafe impl Frames for FakeMachine {
         self.take_back(index..index + ENTRIES);
     }
 
-    fn word(&self, frame: PhysAddr) -> &AtomicU32 {
-        &self.0.words[self.index(frame)]
+    fn words(&self) -> FrameWords<'_> {
+        FrameWords::new(PhysAddr::new(BASE), &self.0.words)
     }
 }
 

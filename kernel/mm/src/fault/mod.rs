@@ -1,6 +1,7 @@
 //! What a page fault does.
 
 mod grow;
+mod huge;
 mod resolve;
 
 /// What the program wanted to do at the address.

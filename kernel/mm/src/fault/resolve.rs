@@ -1,11 +1,11 @@
 //! Making an access good: zeros on demand, pages of objects, copy-on-write.
 
-use super::{Access, FaultError};
+use super::{Access, FaultError, huge};
 use crate::machine::{Frame, Machine};
 use crate::object::{NoPage, Page};
 use crate::remap::untagged;
-use crate::space::{AddressSpace, object_page};
-use crate::table::{Attributes, Entry, Leaf, OutOfMemory, Rights, Slot};
+use crate::space::{AddressSpace, HugePages, object_page};
+use crate::table::{Attributes, Entry, Leaf, Level, OutOfMemory, Rights, Slot};
 use crate::vma::{Backing, Faulted, Prot, Vma, merge};
 use crate::{PAGE_SIZE, PhysAddr, TASK_SIZE, VirtAddr, page};
 
@@ -35,10 +35,20 @@ impl<M: Machine> AddressSpace<M> {
         let write = access == Access::Write;
         let slot = self.tables.slot(addr);
         match slot.entry() {
+            Entry::Absent
+                if slot.level() != Level::Pte
+                    && self.huge_pages != HugePages::Off
+                    && let Some(base) = huge::block_around(&vma, addr) =>
+            {
+                self.bring_in_huge(&vma, addr, base, write)
+            }
             Entry::Absent if write && vma.backing == Backing::Anonymous => {
                 fill_with_zeros(&self.machine, slot, vma.prot)?;
                 self.give_identity(&vma);
                 Ok(())
+            }
+            Entry::Leaf(leaf) if write && is_shared_copy(leaf) && slot.level() != Level::Pte => {
+                self.break_block(&vma, addr, leaf)
             }
             Entry::Leaf(leaf) if write && is_shared_copy(leaf) => self.break_copy_on_write(&vma, addr, leaf),
             Entry::Leaf(_) => {
@@ -51,6 +61,15 @@ impl<M: Machine> AddressSpace<M> {
             // Linux says `SEGV_MAPERR`, although something is mapped.
             Entry::Guard => Err(FaultError::MapError),
             Entry::Absent | Entry::Table(_) => self.bring_in(&vma, addr, write),
+        }
+    }
+
+    /// Maps a page of anonymous memory where none is.
+    pub(super) fn bring_in_page(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
+        if write {
+            self.map_own(vma, addr, zeroed_frame(&self.machine)?)
+        } else {
+            self.bring_in(vma, addr, write)
         }
     }
 
@@ -143,17 +162,19 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// A write to the zero page, or to a page that may have other users: gets a page of its own, unless it is alone already.
-    fn break_copy_on_write(&mut self, vma: &Vma, addr: VirtAddr, leaf: Leaf) -> Result<(), FaultError> {
+    pub(super) fn break_copy_on_write(
+        &mut self,
+        vma: &Vma,
+        addr: VirtAddr,
+        leaf: Leaf,
+    ) -> Result<(), FaultError> {
         if leaf.attributes.contains(Attributes::ZERO_PAGE) {
             let frame = zeroed_frame(&self.machine)?;
             self.replace_by_own(vma, addr, frame);
         } else if page::is_sole(&self.machine, leaf.address) {
-            let rights = rights(vma);
-            self.tables.slot(addr).set_attributes(|attributes| {
-                (attributes - Attributes::COPY_ON_WRITE)
-                    .with_rights(rights)
-                    .touched(true)
-            });
+            self.tables
+                .slot(addr)
+                .set_attributes(|attributes| huge::own_again(attributes, vma));
         } else {
             let copy = self.copy_of(leaf.address)?;
             self.replace_by_own(vma, addr, copy);
@@ -266,7 +287,7 @@ fn rights_of(prot: Prot) -> Rights {
 }
 
 /// A page of the mapping that must not be written to yet.
-fn read_only(vma: &Vma) -> Attributes {
+pub(super) fn read_only(vma: &Vma) -> Attributes {
     Attributes::user(rights(vma) - Rights::WRITE)
 }
 

@@ -114,6 +114,7 @@ impl<M: Machine> AddressSpace<M> {
             }
             Source::Kept => {
                 if vma.flags.contains(VmaFlags::LOCKED) && !source.is_empty() {
+                    self.cut_blocks(source);
                     self.tree.split(source.start());
                     self.tree.split(source.end());
                 }

@@ -2,19 +2,31 @@
 
 use super::AddressSpace;
 use crate::machine::Machine;
-use crate::table::{Attributes, Level};
-use crate::{PAGE_SHIFT, PageRange};
+use crate::{PageRange, VirtAddr};
+
+/// Whether memory may be huge (`prctl(PR_SET_THP_DISABLE)`). Only memory for which `MADV_HUGEPAGE` was asked is, in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HugePages {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It may where it was asked for (`PR_THP_DISABLE_EXCEPT_ADVISED`): the same, but that the program can tell the two apart.
+    OnlyAdvised,
+    /// It may not, whatever was asked for.
+    Off,
+}
 
 impl<M: Machine> AddressSpace<M> {
-    /// How many pages of `range` are mapped by blocks of 2 MiB (`AnonHugePages` in `/proc/PID/smaps`, there in KiB). The huge
-    /// page of zeros does not count, as on Linux.
-    pub fn huge_pages(&self, range: PageRange) -> u64 {
-        let blocks = self.tables.leaves(range).filter(|(_, level, leaf)| {
-            *level != Level::Pte && !leaf.attributes.contains(Attributes::ZERO_PAGE)
-        });
-        blocks
-            .filter_map(|(start, level, _)| PageRange::from_len(start, level.size())?.intersection(range))
-            .map(|part| part.len() >> PAGE_SHIFT)
-            .sum()
+    /// Makes pages of the blocks that the ends of `range` cut: where a mapping is cut, a block is, so that none lies in two mappings.
+    pub(crate) fn cut_blocks(&mut self, range: PageRange) {
+        self.cut_block(range.start());
+        self.cut_block(range.end());
+    }
+
+    /// Makes pages of the block that `at` lies within, if there is one.
+    pub(crate) fn cut_block(&mut self, at: VirtAddr) {
+        if self.tables.has_blocks() {
+            self.tables.split(at);
+        }
     }
 }

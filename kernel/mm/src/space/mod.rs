@@ -39,6 +39,7 @@ pub(crate) use view::{Freed, View, is_whole};
 
 pub use advise::AdviceRequest;
 pub use footprint::{Footprint, Proportional};
+pub use huge::HugePages;
 pub use limits::{
     Capabilities, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, Overcommit, OvercommitPolicy,
     RLIM_INFINITY,
@@ -132,6 +133,9 @@ pub struct AddressSpace<M: Machine> {
     /// A page full of zeros that nobody may write to: what is read before it is written. Address spaces that came of one another
     /// by fork share it; its references are counted by address spaces, not by entries.
     pub(crate) zero_page: PhysAddr,
+    /// A block full of zeros, once memory that may be huge was read before it was written; otherwise as the page.
+    pub(crate) zero_block: Option<PhysAddr>,
+    pub(crate) huge_pages: HugePages,
     pub(crate) tree: VmaTree,
     pub(crate) objects: Objects<M>,
     limits: Limits,
@@ -161,6 +165,8 @@ impl<M: Machine> AddressSpace<M> {
         };
         Ok(Self {
             zero_page: page::adopt(&machine, zero),
+            zero_block: None,
+            huge_pages: HugePages::Allowed,
             machine,
             tables,
             tree: VmaTree::new(),
@@ -201,6 +207,16 @@ impl<M: Machine> AddressSpace<M> {
     /// Where the kernel places mappings; the program loader sets the heap and the stack.
     pub fn layout_mut(&mut self) -> &mut Layout {
         &mut self.layout
+    }
+
+    /// Whether memory may be huge.
+    pub fn huge_page_policy(&self) -> HugePages {
+        self.huge_pages
+    }
+
+    /// Says whether memory may be huge (`prctl(PR_SET_THP_DISABLE)`); what is huge stays so.
+    pub fn set_huge_page_policy(&mut self, policy: HugePages) {
+        self.huge_pages = policy;
     }
 
     /// How much of everything there is.
@@ -410,6 +426,9 @@ impl<M: Machine> Drop for AddressSpace<M> {
     fn drop(&mut self) {
         self.clear_pages(report::everything());
         page::release(&self.machine, self.zero_page);
+        if let Some(block) = self.zero_block {
+            page::release_block(&self.machine, block);
+        }
     }
 }
 

@@ -57,6 +57,7 @@ impl<M: Machine> AddressSpace<M> {
         let mut changed = *vma;
         change(&mut changed);
         check_modify(&self.view(), vma, part, changed).map_err(|refusal| self.refuse(refusal))?;
+        self.cut_blocks(part);
         self.tree.modify(part, change);
         Ok(())
     }
@@ -64,6 +65,7 @@ impl<M: Machine> AddressSpace<M> {
     /// Makes the cuts that a refusal leaves behind, for which room is reserved, and answers its errno.
     pub(crate) fn refuse(&mut self, refusal: Refusal) -> Errno {
         for cut in refusal.cuts.into_iter().flatten() {
+            self.cut_block(cut);
             self.tree.split(cut);
         }
         refusal.errno

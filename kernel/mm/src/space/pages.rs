@@ -4,7 +4,7 @@ use super::AddressSpace;
 use crate::fault::{Access, FaultError};
 use crate::machine::Machine;
 use crate::object::Object;
-use crate::table::{Attributes, ENTRIES, Leaf, Level, Rights};
+use crate::table::{Attributes, Leaf, Level, Rights};
 use crate::vma::{Prot, Vma, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr, page};
 
@@ -28,12 +28,14 @@ impl<M: Machine> AddressSpace<M> {
         self.clear_pages(rest);
     }
 
-    /// Lets the pages of `range`, which lies in one mapping, allow what its new protection says.
+    /// Lets the pages of `range`, which lies in one mapping and cuts no block, allow what its new protection says.
     pub(super) fn protect_pages(&mut self, range: PageRange, prot: Prot) {
         let rights = Rights::from_bits_truncate(prot.bits());
         if prot.contains(Prot::EXEC) {
-            for (_, _, leaf) in self.tables.leaves(range) {
-                self.machine.sync_code(leaf.address);
+            for (_, level, leaf) in self.tables.leaves(range) {
+                for offset in (0..level.size()).step_by(PAGE_SIZE as usize) {
+                    self.machine.sync_code(leaf.address + offset);
+                }
             }
         }
         self.tables
@@ -77,7 +79,18 @@ impl<M: Machine> AddressSpace<M> {
 
     /// Faults on every page of `part`, which lies in one mapping.
     pub(super) fn populate_part(&mut self, part: PageRange, access: Access) -> Result<(), FaultError> {
-        (0..part.pages()).try_for_each(|page| self.resolve((part.start() + page * PAGE_SIZE).get(), access))
+        let mut at = part.start();
+        while at < part.end() {
+            self.resolve(at.get(), access)?;
+            // A block was brought in as a whole.
+            let size = if self.tables.has_blocks() {
+                self.tables.query(at).0.size()
+            } else {
+                PAGE_SIZE
+            };
+            at = at.align_down(size) + size;
+        }
+        Ok(())
     }
 
     /// Takes out the pages of `object` that lie past its end, private copies included, as Linux does at a truncation.
@@ -106,8 +119,8 @@ fn release(machine: &impl Machine, level: Level, leaf: Leaf) {
     if leaf.attributes.contains(Attributes::ZERO_PAGE) {
         return;
     }
-    let pages = if level == Level::Pte { 1 } else { ENTRIES as u64 };
-    for index in 0..pages {
-        page::release(machine, leaf.address + (index << PAGE_SHIFT));
+    match level {
+        Level::Pte => page::release(machine, leaf.address),
+        _ => page::release_block(machine, leaf.address),
     }
 }

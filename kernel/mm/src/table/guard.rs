@@ -9,13 +9,11 @@ use crate::PageRange;
 use crate::machine::Machine;
 
 impl<M: Machine> PageTables<M> {
-    /// Takes the tables that [`Self::guard`] of `range` needs, and those that it takes to empty the range before, so that neither
-    /// can fail.
+    /// Takes the tables that [`Self::guard`] of `range` needs, so that it cannot fail.
     ///
     /// # Errors
     /// Where there is no memory for them; nothing has changed.
     pub fn reserve_guards(&mut self, range: PageRange) -> Result<(), OutOfMemory> {
-        self.reserve_edges(range)?;
         // What is emptied before leaves its tables at hand.
         let missing = self.missing_tables(Level::Pgd, Some(self.root), range);
         self.pool.stock(&self.machine, missing)

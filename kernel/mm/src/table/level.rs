@@ -64,6 +64,15 @@ impl Level {
         }
     }
 
+    /// How many tables it takes to make pages of a block of this level.
+    pub(super) const fn tables_for_pages(self) -> usize {
+        match self {
+            Level::Pgd | Level::Pud => 1 + ENTRIES,
+            Level::Pmd => 1,
+            Level::Pte => 0,
+        }
+    }
+
     /// Whether an entry may map memory itself: a block or a page.
     pub const fn has_leaves(self) -> bool {
         !matches!(self, Level::Pgd)

@@ -83,6 +83,11 @@ impl<M: Machine> PageTables<M> {
         self.asid
     }
 
+    /// Whether anything is mapped by a block.
+    pub fn has_blocks(&self) -> bool {
+        self.pool.has_deposits()
+    }
+
     /// The machine that the tables are made for.
     pub fn machine(&self) -> &M {
         &self.machine

@@ -2,6 +2,9 @@
 //!
 //! A table that an edit empties goes here and is the next to be used, so that moving memory to and fro allocates nothing
 //! and clears nothing. What an edit may need is reserved here before anything changes.
+//!
+//! Each block that is mapped has *deposited* here the tables that it takes to make pages of it. So a block can be split at any
+//! time, by whatever cuts it, and no edit can fail for that.
 
 use super::descriptor::Descriptor;
 use super::page::Table;
@@ -22,25 +25,48 @@ pub(super) struct Pool {
     count: usize,
     /// How many of them the call under way has been promised.
     promised: usize,
+    /// How many more of them belong to the blocks that are mapped.
+    deposited: usize,
 }
 
 impl Pool {
     /// Makes sure of `tables` more for the call under way.
     pub(super) fn reserve<M: Machine>(&mut self, machine: &M, tables: usize) -> Result<(), OutOfMemory> {
-        while self.count < self.promised + tables {
-            let table = fresh(machine).ok_or(OutOfMemory)?;
-            self.put(machine, table);
-        }
+        self.stock(machine, tables)?;
         self.promised += tables;
         Ok(())
     }
 
-    /// Makes sure of `tables` more beyond those that are promised, to be had by [`Self::take_spare`].
+    /// Sets `tables` aside for a block that is about to be mapped.
+    pub(super) fn deposit<M: Machine>(&mut self, machine: &M, tables: usize) -> Result<(), OutOfMemory> {
+        self.stock(machine, tables)?;
+        self.deposited += tables;
+        Ok(())
+    }
+
+    /// Gives up what was set aside for a block that is mapped no more.
+    pub(super) fn withdraw(&mut self, tables: usize) {
+        self.deposited -= tables;
+    }
+
+    /// Promises the call under way a table that was set aside for a block, which becomes a table.
+    pub(super) fn redeem(&mut self) {
+        self.deposited -= 1;
+        self.promised += 1;
+    }
+
+    /// Whether any block has tables here.
+    pub(super) fn has_deposits(&self) -> bool {
+        self.deposited > 0
+    }
+
+    /// Makes sure of `tables` more beyond those that are promised and deposited, to be had by [`Self::take_spare`].
     pub(super) fn stock<M: Machine>(&mut self, machine: &M, tables: usize) -> Result<(), OutOfMemory> {
-        while self.count < self.promised + tables {
+        let taken = self.promised + self.deposited;
+        while self.count < taken + tables {
             let Some(table) = fresh(machine) else {
                 // There may have been many.
-                self.shrink(machine, self.promised.max(KEEP));
+                self.shrink(machine, taken.max(KEEP));
                 return Err(OutOfMemory);
             };
             self.put(machine, table);
@@ -57,7 +83,7 @@ impl Pool {
     /// Ends a call: nothing is promised any more, and what is too much goes back to the machine.
     pub(super) fn settle<M: Machine>(&mut self, machine: &M) {
         self.promised = 0;
-        self.shrink(machine, KEEP);
+        self.shrink(machine, KEEP + self.deposited);
     }
 
     /// Gives all but `keep` tables back to the machine.
@@ -79,7 +105,7 @@ impl Pool {
 
     /// Takes a table that nobody was promised.
     pub(super) fn take_spare<M: Machine>(&mut self, machine: &M) -> Option<Table> {
-        if self.count > self.promised {
+        if self.count > self.promised + self.deposited {
             self.pop(machine)
         } else {
             fresh(machine)

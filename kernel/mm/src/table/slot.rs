@@ -63,13 +63,19 @@ impl<M: Machine> PageTables<M> {
         self.slot(address).fill(leaf)
     }
 
-    /// Maps one 2 MiB block at `address` (2 MiB-aligned) where nothing is.
+    /// Maps one block, of 2 MiB or 1 GiB as `level` says, at `address` (aligned to that) where nothing is, not even an empty
+    /// table. Tables for all of its pages are set aside with it, so that no edit that cuts the block needs any.
     ///
     /// # Errors
     /// Where there is no memory for a table; nothing has changed.
-    pub fn map_block(&mut self, address: VirtAddr, leaf: Leaf) -> Result<(), OutOfMemory> {
-        self.slot(address)
-            .fill_at(Level::Pmd, Descriptor::leaf(Level::Pmd, leaf))
+    pub fn map_block(&mut self, level: Level, address: VirtAddr, leaf: Leaf) -> Result<(), OutOfMemory> {
+        let tables = level.tables_for_pages();
+        self.pool.deposit(&self.machine, tables)?;
+        let filled = self.slot(address).fill_at(level, Descriptor::leaf(level, leaf));
+        if filled.is_err() {
+            self.pool.withdraw(tables);
+        }
+        filled
     }
 }
 

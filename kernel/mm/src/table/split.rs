@@ -1,44 +1,32 @@
 //! Blocks that an edit cuts: made tables of the next smaller size, with the same memory and attributes.
 
 use super::PageTables;
-use super::descriptor::{Descriptor, Leaf};
+use super::descriptor::{Descriptor, Entry, Leaf};
 use super::detach::Extent;
 use super::level::{ENTRIES, Level};
 use super::page::Table;
-use super::pool::OutOfMemory;
 use crate::machine::Machine;
-use crate::{PageRange, VirtAddr};
+use crate::{PAGE_SIZE, PageRange, VirtAddr};
 use core::ops::Range;
 
 impl<M: Machine> PageTables<M> {
-    /// Makes sure of the tables that it takes to cut the blocks at both ends of `range`, so that an edit of the range in the
-    /// same call cannot fail.
-    ///
-    /// # Errors
-    /// Where there is no memory for them.
-    pub fn reserve_edges(&mut self, range: PageRange) -> Result<(), OutOfMemory> {
-        let tables = self.cut_tables(range.start()) + self.cut_tables(range.end());
-        if tables == 0 {
-            Ok(())
-        } else {
-            self.pool.reserve(&self.machine, tables)
+    /// Splits the block or contiguous group that `at` (page-aligned) lies within, if there is one, so that a block or page ends and
+    /// another begins there.
+    pub fn split(&mut self, at: VirtAddr) {
+        let (level, _, entry) = self.walk(at);
+        let base = at.align_down(level.size());
+        let inside = at != base && matches!(entry.decode(level), Entry::Leaf(_));
+        if inside || self.cuts_group(at) {
+            self.cut(PageRange::between(at, base + level.size()));
         }
     }
 
-    /// Splits the block that `at` (page-aligned) lies within, if there is one, so that a block ends and another begins there.
-    ///
-    /// # Errors
-    /// Where there is no memory for the tables; nothing has changed.
-    pub fn split(&mut self, at: VirtAddr) -> Result<(), OutOfMemory> {
-        let tables = self.cut_tables(at);
-        if tables == 0 && !self.cuts_group(at) {
-            return Ok(());
+    /// Makes pages of the block that `at` lies in, if there is one: all that belong to the same leaf table.
+    pub fn split_to_pages(&mut self, at: VirtAddr) {
+        let page = at.align_down(PAGE_SIZE);
+        if self.walk(page).0 != Level::Pte {
+            self.cut(PageRange::between(page, page + PAGE_SIZE));
         }
-        self.pool.reserve(&self.machine, tables)?;
-        let (level, _, _) = self.walk(at);
-        let end = at.align_down(level.size()) + level.size();
-        self.cut(PageRange::new(at, end).expect("a part of a block"));
-        Ok(())
     }
 
     /// Splits what the ends of `range` cut, by an edit that takes nothing out.
@@ -49,30 +37,6 @@ impl<M: Machine> PageTables<M> {
         self.flush_found(range, found);
         self.split_in(start.level, start.table, range, None);
         self.publish();
-    }
-
-    /// How many tables it takes to have no block across `at`.
-    pub(super) fn cut_tables(&self, at: VirtAddr) -> usize {
-        if at.is_aligned(Level::Pmd.size()) && at.is_aligned(Level::Pud.size()) {
-            return 0;
-        }
-        let (mut level, mut table) = (Level::Pgd, self.root);
-        while let Some(below) = level.below() {
-            let entry = self.live(table).get(level.index(at));
-            if entry.is_absent() {
-                return 0;
-            }
-            if !entry.is_table(level) {
-                let tables_for = |level: &Level| !at.is_aligned(level.size());
-                return [Level::Pud, Level::Pmd]
-                    .into_iter()
-                    .filter(|l| *l >= level)
-                    .filter(tables_for)
-                    .count();
-            }
-            (level, table) = (below, Table::of(entry));
-        }
-        0
     }
 
     /// Splits every block and group below `table` that an end of `range` cuts, all of them detached and flushed, so that
@@ -144,11 +108,13 @@ impl<M: Machine> PageTables<M> {
         child
     }
 
-    /// Makes a table of entries of the next level out of a block, valid ones unless the block forbids access.
+    /// Makes a table of entries of the next level out of a block, valid ones unless the block forbids access. The table is one
+    /// that the block has set aside.
     pub(super) fn expand(&mut self, level: Level, block: Descriptor) -> Table {
         let Some(below) = level.below() else {
             unreachable!("a page is no block")
         };
+        self.pool.redeem();
         let child = self.take_promised();
         let leaf = Leaf {
             address: block.address(),

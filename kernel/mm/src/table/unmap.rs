@@ -14,7 +14,7 @@ impl<M: Machine> PageTables<M> {
     /// it, once no TLB remembers it and every access to it is complete: the frame may be given back at once. Tables that
     /// become empty are taken out too. Guards vanish silently.
     ///
-    /// Blocks that reach out of the range are split; the tables for that come from [`Self::reserve_edges`] beforehand.
+    /// Blocks that reach out of the range are split.
     pub fn unmap(&mut self, range: PageRange, mut sink: impl FnMut(VirtAddr, Level, Leaf)) {
         if range.is_empty() {
             return;
@@ -133,6 +133,7 @@ impl<M: Machine> PageTables<M> {
     ) -> bool {
         let Some(below) = level.below().filter(|_| entry.is_table(level)) else {
             if let Entry::Leaf(leaf) = entry.decode(level) {
+                self.pool.withdraw(level.tables_for_pages());
                 sink(base, level, leaf);
             }
             return true;

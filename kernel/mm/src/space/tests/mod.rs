@@ -8,6 +8,7 @@ mod guard;
 #[cfg(target_os = "linux")]
 mod host;
 mod hostile;
+mod huge;
 mod identity;
 mod layout;
 mod map;

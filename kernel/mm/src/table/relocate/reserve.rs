@@ -15,9 +15,7 @@ struct Census {
     /// Entries of the root, and of PUD tables.
     roots: usize,
     gibs: usize,
-    /// 1 GiB blocks, which need a table for their pieces.
-    blocks: usize,
-    /// Leaf tables that the target may need beyond those that are shifted in place.
+    /// Leaf tables that the target may need beyond those that are shifted in place, and those that blocks have set aside.
     leaf_tables: usize,
     /// Whether the last PMD entry was present: a run of leaf tables goes on.
     running: bool,
@@ -36,10 +34,9 @@ impl<M: Machine> PageTables<M> {
     }
 
     fn relocation_tables(&mut self, source: PageRange, target: VirtAddr) -> usize {
-        let cuts = self.cut_tables(source.start()) + self.cut_tables(source.end());
         if source.pages() <= ENTRIES as u64 {
             // At most two entries of each level at the target, and one leaf table more if two of them meet a third.
-            return cuts + 2 + 2 + 3;
+            return 2 + 2 + 3;
         }
         let agree = agreement(source, target);
         let mut census = Census::default();
@@ -54,7 +51,7 @@ impl<M: Machine> PageTables<M> {
         } else {
             census.leaf_tables
         };
-        cuts + census.blocks + puds + pmds + ptes
+        puds + pmds + ptes
     }
 
     /// Counts what `table` holds of `range`, down to the level above that of agreement.
@@ -83,9 +80,8 @@ impl<M: Machine> PageTables<M> {
                     }
                 }
                 _ => {
-                    // A 1 GiB block in pieces, of which each may have to be a leaf table.
-                    census.blocks += 1;
-                    census.leaf_tables += 1 + ENTRIES;
+                    // A 1 GiB block, which has set aside a table for its pieces and a leaf table for each of them.
+                    census.leaf_tables += 1;
                     census.running = true;
                 }
             }
@@ -101,8 +97,7 @@ impl Census {
         let mut running = self.running;
         for entry in entries.words(extent.first..extent.last + 1).iter().map(Word::get) {
             let present = !entry.is_absent();
-            let block = present && !entry.is_table(Level::Pmd);
-            self.leaf_tables += (present && !running) as usize + block as usize;
+            self.leaf_tables += (present && !running) as usize;
             running = present;
         }
         self.running = running;

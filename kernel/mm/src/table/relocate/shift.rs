@@ -151,6 +151,7 @@ impl<M: Machine> Relocation<'_, M> {
 
     /// Makes the 512 pages of a PMD block where they belong.
     fn scatter(&mut self, block: Descriptor, base: VirtAddr) {
+        self.tables.pool.redeem();
         let cut = ENTRIES - self.distance();
         let leaf = Leaf {
             address: block.address(),

@@ -68,7 +68,10 @@ impl Pair {
             address: block.into_raw(),
             attributes,
         };
-        match self.tables.map_block(VirtAddr::new(first * PAGE_SIZE), leaf) {
+        match self
+            .tables
+            .map_block(Level::Pmd, VirtAddr::new(first * PAGE_SIZE), leaf)
+        {
             Ok(()) => {
                 for page in 0..512 {
                     let piece = Leaf {
@@ -126,12 +129,10 @@ impl Pair {
 
     pub(super) fn unmap(&mut self, range: PageRange) {
         self.tables.begin_call();
-        if self.tables.reserve_edges(range).is_ok() {
-            self.take_out(range);
-        }
+        self.take_out(range);
     }
 
-    /// Unmaps `range`, whose edges are reserved.
+    /// Unmaps `range`.
     fn take_out(&mut self, range: PageRange) {
         let machine = self.machine.clone();
         let mut seen = 0;
@@ -155,9 +156,8 @@ impl Pair {
 
     pub(super) fn protect(&mut self, range: PageRange, rights: Rights) {
         self.tables.begin_call();
-        if self.tables.split(range.start()).is_err() || self.tables.split(range.end()).is_err() {
-            return;
-        }
+        self.tables.split(range.start());
+        self.tables.split(range.end());
         self.tables
             .protect(range, |_, _, leaf| leaf.attributes.with_rights(rights));
         let first = range.start().get() / PAGE_SIZE;
@@ -174,9 +174,7 @@ impl Pair {
             return;
         }
         self.tables.begin_call();
-        let reserved = self.tables.reserve_edges(target).is_ok()
-            && self.tables.reserve_relocation(source, target.start()).is_ok();
-        if !reserved {
+        if self.tables.reserve_relocation(source, target.start()).is_err() {
             return self.tables.begin_call();
         }
         self.machine.fail_after(0);
