@@ -7,6 +7,8 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::qemu::machine::{Entry, Icount, Machine, Serial};
+use crate::qemu::raspi::Model;
+use crate::setup::device_trees;
 
 /// What the machine is like.
 #[derive(Args, Clone, Debug)]
@@ -66,9 +68,9 @@ pub(crate) struct BuildOptions {
 pub(crate) enum Board {
     /// QEMU's own machine
     Virt,
-    /// Raspberry Pi 3 (not supported yet)
+    /// Raspberry Pi 3 Model B, with Linux's device tree
     Raspi3b,
-    /// Raspberry Pi 4 (not supported yet)
+    /// Raspberry Pi 4 Model B, with Linux's device tree
     Raspi4b,
 }
 
@@ -123,10 +125,23 @@ pub(crate) fn parse_size(text: &str) -> Result<Size> {
 }
 
 impl MachineOptions {
+    /// Whether nothing was chosen that says what the machine is like.
+    pub(crate) fn is_default(&self) -> bool {
+        self.machine == Board::Virt
+            && self.cpu.is_none()
+            && self.memory.is_none()
+            && self.smp.is_none()
+            && self.gic.is_none()
+            && !self.el2
+            && !self.el3
+    }
+
     /// The machine that these options mean.
     pub(crate) fn machine(&self) -> Result<Machine> {
-        if self.machine != Board::Virt {
-            bail!("Inarch doesn't boot on Raspberry Pi machines yet; leave out --machine to use QEMU's virt");
+        match self.machine {
+            Board::Virt => {}
+            Board::Raspi3b => return self.raspi(Model::Raspi3b),
+            Board::Raspi4b => return self.raspi(Model::Raspi4b),
         }
         let mut machine = Machine::default();
         if let Some(cpu) = &self.cpu {
@@ -142,15 +157,39 @@ impl MachineOptions {
             (true, _) => Entry::El2,
             _ => Entry::El1,
         };
-        machine.icount = if self.icount {
-            Icount::Measuring
-        } else {
-            Icount::Off
-        };
+        machine.icount = self.icount();
         if machine.gic == 2 && machine.cores > 8 {
             bail!("a GICv2 serves at most 8 cores; give --gic 3 or a smaller --smp");
         }
         Ok(machine)
+    }
+
+    /// A Raspberry Pi, of which nothing can be chosen.
+    fn raspi(&self, model: Model) -> Result<Machine> {
+        let chosen = [
+            ("--cpu", self.cpu.is_some()),
+            ("--memory", self.memory.is_some()),
+            ("--smp", self.smp.is_some()),
+            ("--gic", self.gic.is_some()),
+            ("--el2", self.el2),
+            ("--el3", self.el3),
+        ];
+        if let Some((option, _)) = chosen.iter().find(|(_, chosen)| *chosen) {
+            bail!("a {} is as it is; leave out {option}", model.name());
+        }
+        let machine = Machine::of(device_trees::raspi(model)?);
+        Ok(Machine {
+            icount: self.icount(),
+            ..machine
+        })
+    }
+
+    fn icount(&self) -> Icount {
+        if self.icount {
+            Icount::Measuring
+        } else {
+            Icount::Off
+        }
     }
 }
 

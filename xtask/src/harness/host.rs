@@ -13,10 +13,14 @@ use tinyjson::JsonValue;
 
 use super::report;
 use crate::process::{Process, status_of};
+use crate::setup::device_trees;
 use crate::{command, compile, say};
 
 /// How long one test may take unless `--timeout` says otherwise. Property tests are among them.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// What is in the names of tests that read the real device trees of boards, which plain `cargo test` hasn't got.
+const READS_TREES: &str = "::the_real_tree_of_";
 
 /// How long to wait for the rest of a test's output once it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -32,10 +36,18 @@ struct Executable {
 
 /// Builds the tests of the workspace's default members and lists them.
 pub(crate) fn trials(arguments: &Arguments, timeout: Duration, print_times: bool) -> Result<Vec<Trial>> {
+    let trees = device_trees::ensure().map_err(|error| format!("{error:#}"));
     let mut trials = Vec::new();
     for executable in build()? {
         for (name, ignored) in list(&executable)? {
             let full = format!("host::{}::{name}", executable.package);
+            let ignored = ignored && !name.contains(READS_TREES);
+            if name.contains(READS_TREES)
+                && let Err(reason) = &trees
+            {
+                trials.push(report::skipped(full, reason.clone()));
+                continue;
+            }
             let executable = executable.clone();
             let trial = report::timed(full, print_times, move || {
                 match run(&executable, &name, timeout) {
@@ -114,7 +126,8 @@ impl Executable {
         let mut command = Command::new(&self.path);
         command
             .current_dir(&self.folder)
-            .env("CARGO_MANIFEST_DIR", &self.folder);
+            .env("CARGO_MANIFEST_DIR", &self.folder)
+            .env("INARCH_DEVICE_TREES", device_trees::folder());
         command
     }
 }

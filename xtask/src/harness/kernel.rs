@@ -42,8 +42,8 @@ struct Current {
     session: Option<(String, Session)>,
 }
 
-/// The trials: each test on each model. `every_model` is false where one was chosen.
-pub(crate) fn trials(bench: &Bench, every_model: bool) -> Vec<Trial> {
+/// The trials: each test on each of `machines`.
+pub(crate) fn trials(bench: &Bench, machines: &[Machine]) -> Vec<Trial> {
     let mut current = Current::default();
     let names = match current
         .session(bench)
@@ -52,18 +52,11 @@ pub(crate) fn trials(bench: &Bench, every_model: bool) -> Vec<Trial> {
         Ok(names) => names,
         Err(error) => return vec![report::failing("kernel::list", format!("{error:#}"))],
     };
-    let models: Vec<String> = match every_model {
-        true => MODELS.iter().map(|&model| model.to_owned()).collect(),
-        false => vec![bench.machine.cpu.clone()],
-    };
     let current = Arc::new(Mutex::new(current));
     let mut trials = Vec::new();
-    for model in models {
+    for machine in machines {
         let bench = Arc::new(Bench {
-            machine: Machine {
-                cpu: model,
-                ..bench.machine.clone()
-            },
+            machine: machine.clone(),
             ..bench.clone()
         });
         for name in &names {
@@ -73,8 +66,17 @@ pub(crate) fn trials(bench: &Bench, every_model: bool) -> Vec<Trial> {
     trials
 }
 
+/// `machine` with each of the models that the tests run on unless one was chosen.
+pub(crate) fn models(machine: &Machine) -> Vec<Machine> {
+    let with = |model: &str| Machine {
+        cpu: model.to_owned(),
+        ..machine.clone()
+    };
+    MODELS.into_iter().map(with).collect()
+}
+
 fn trial(test: String, bench: Arc<Bench>, current: Arc<Mutex<Current>>) -> Trial {
-    let name = format!("kernel::{}::{test}", bench.machine.cpu);
+    let name = format!("kernel::{}::{test}", bench.machine.name());
     report::timed(name, bench.print_times, move || {
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.run(&bench, &test) {
@@ -99,15 +101,15 @@ impl Current {
 
     /// The machine of this model, booted if another runs or none.
     fn session(&mut self, bench: &Bench) -> Result<&mut Session> {
-        let model = &bench.machine.cpu;
+        let model = bench.machine.name();
         if let Some((running, session)) = self.session.take() {
-            if running == *model {
+            if running == model {
                 return Ok(&mut self.session.insert((running, session)).1);
             }
             session.exit();
         }
         let session = bench.boot()?;
-        Ok(&mut self.session.insert((model.clone(), session)).1)
+        Ok(&mut self.session.insert((model.to_owned(), session)).1)
     }
 }
 

@@ -112,11 +112,13 @@ pub(crate) fn run(
     })
 }
 
-/// Whether QEMU itself speaks here: its messages begin with its name. The machine's exit status 1 means something else.
+/// Whether QEMU itself refuses something here: its messages begin with its name. The machine's exit status 1 means something
+/// else. Where it warns, it goes on.
 fn is_complaint(err: &[u8], name: &str) -> bool {
     String::from_utf8_lossy(err)
         .lines()
-        .any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .any(|message| !message.starts_with(" warning:"))
 }
 
 /// A place to which output can be written while somebody else holds on to it.
@@ -184,6 +186,10 @@ mod tests {
             shell("echo 'sh: bad' >&2; exit 1", None).0,
             End::QemuFailed(_)
         ));
+        assert_eq!(
+            shell("echo 'sh: warning: odd' >&2; exit 1", None).0,
+            End::Status(1)
+        );
         assert!(matches!(shell("kill -9 $$", None).0, End::QemuFailed(_)));
     }
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::raspi::Raspi;
 use crate::compile::Kernel;
 use crate::exit::{self, WithStatus};
 use crate::options::Size;
@@ -15,9 +16,11 @@ const RAM: u64 = 0x4000_0000;
 /// How far into memory QEMU puts the archive at most; in a smaller machine, half-way.
 const ARCHIVE_OFFSET: u64 = 128 << 20;
 
-/// One machine: QEMU's `virt` with what can be chosen about it.
+/// One machine: QEMU's `virt` with what can be chosen about it, or a Raspberry Pi, which is as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
+    /// Whether it is a Raspberry Pi. Of all else, only [`Machine::icount`] is a choice then.
+    pub(crate) raspi: Option<Raspi>,
     /// CPU model.
     pub(crate) cpu: String,
     /// How much memory.
@@ -57,6 +60,7 @@ impl Default for Machine {
     /// The machine of the measurements: GICv3, CPU `max`, one core, 3 GiB.
     fn default() -> Self {
         Machine {
+            raspi: None,
             cpu: "max".to_owned(),
             memory: Size {
                 bytes: 3 << 30,
@@ -99,7 +103,39 @@ pub(crate) enum Serial {
     Output,
 }
 
+impl Serial {
+    /// The value of QEMU's option.
+    pub(super) fn argument(self) -> &'static str {
+        match self {
+            Serial::Both => "stdio",
+            Serial::Output => "file:/dev/stdout",
+        }
+    }
+}
+
 impl Machine {
+    /// A Raspberry Pi.
+    pub(crate) fn of(raspi: Raspi) -> Self {
+        Machine {
+            raspi: Some(raspi),
+            memory: Size {
+                bytes: Raspi::MEMORY_MIB << 20,
+                text: format!("{}M", Raspi::MEMORY_MIB),
+            },
+            cores: Raspi::CORES,
+            entry: Entry::El2,
+            ..Machine::default()
+        }
+    }
+
+    /// What tests on it are named after: the board, or the CPU model.
+    pub(crate) fn name(&self) -> &str {
+        match &self.raspi {
+            Some(raspi) => raspi.model.name(),
+            None => &self.cpu,
+        }
+    }
+
     /// QEMU's command line for this machine.
     pub(crate) fn command(
         &self,
@@ -109,23 +145,17 @@ impl Machine {
         debugger: Debugger,
     ) -> Result<Command> {
         let mut command = Command::new(qemu);
-        command.args(["-machine", &self.machine_argument(), "-cpu", &self.cpu]);
-        command.args(["-smp", &self.cores.to_string(), "-m", &self.memory.text]);
+        match &self.raspi {
+            Some(raspi) => raspi.describe(&mut command, serial),
+            None => self.describe(&mut command, serial),
+        }
         if self.icount == Icount::Measuring {
             add(
                 &mut command,
                 "-seed 1 -icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm",
             );
         }
-        // Debian's smallest QEMU lacks the network card's ROM, without which the default card stops QEMU.
-        add(
-            &mut command,
-            "-nic none -display none -monitor none -no-reboot -serial",
-        );
-        command.arg(match serial {
-            Serial::Both => "stdio",
-            Serial::Output => "file:/dev/stdout",
-        });
+        add(&mut command, "-display none -monitor none -no-reboot");
         add(&mut command, "-semihosting-config enable=on,target=native");
         if debugger == Debugger::Waits {
             add(&mut command, "-s -S");
@@ -139,6 +169,14 @@ impl Machine {
             command.arg("-append").arg(words.join(" "));
         }
         Ok(command)
+    }
+
+    /// Adds the machine `virt` and its serial line to a command line.
+    fn describe(&self, command: &mut Command, serial: Serial) {
+        command.args(["-machine", &self.machine_argument(), "-cpu", &self.cpu]);
+        command.args(["-smp", &self.cores.to_string(), "-m", &self.memory.text]);
+        // Debian's smallest QEMU lacks the network card's ROM, without which the default card stops QEMU.
+        command.args(["-nic", "none", "-serial", serial.argument()]);
     }
 
     fn machine_argument(&self) -> String {
@@ -189,10 +227,15 @@ impl Machine {
             return Err(WithStatus::error(
                 exit::REFUSED,
                 format!(
-                    "the program and its files take {} MiB, of which a machine with {} holds {} MiB; give it more with --memory",
+                    "the program and its files take {} MiB, of which a machine with {} holds {} MiB{}",
                     length.div_ceil(1 << 20),
                     self.memory.text,
-                    room >> 20
+                    room >> 20,
+                    if self.raspi.is_some() {
+                        ""
+                    } else {
+                        "; give it more with --memory"
+                    }
                 ),
             ));
         }
@@ -223,6 +266,7 @@ pub(crate) fn find() -> Result<PathBuf> {
 mod tests {
     use super::*;
     use crate::command::quoted;
+    use crate::qemu::raspi::Model;
 
     fn kernel() -> Kernel {
         Kernel {
@@ -251,12 +295,26 @@ mod tests {
         };
         let line = line(&machine, None).unwrap();
         for part in [
-            "-machine virt,gic-version=3,dtb-randomness=off -cpu max -smp 1 -m 3G -seed 1",
-            "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm",
+            "-machine virt,gic-version=3,dtb-randomness=off -cpu max -smp 1 -m 3G -nic none",
+            "-seed 1 -icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm",
             "-kernel k.img -append 'semihosting log=info'",
         ] {
             assert!(line.contains(part), "{part} is not in {line}");
         }
+    }
+
+    #[test]
+    fn a_raspberry_pi_is_as_it_is() {
+        let raspi = Raspi {
+            model: Model::Raspi3b,
+            tree: "b.dtb".into(),
+        };
+        let line = line(&Machine::of(raspi), None).unwrap();
+        assert!(
+            line.contains("-machine raspi3b -dtb b.dtb -serial null -serial stdio"),
+            "{line}"
+        );
+        assert!(!line.contains("-cpu") && !line.contains("-m "), "{line}");
     }
 
     #[test]

@@ -10,9 +10,10 @@ use clap::Args;
 use libtest_mimic::{Arguments, FormatSetting, Trial};
 
 use crate::compile::{self, Flavor};
+use crate::harness::boards::Boards;
 use crate::harness::{boots, c_programs, host, kernel, program, refusals, report};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
-use crate::qemu::machine::Debugger;
+use crate::qemu::machine::{Debugger, Machine};
 use crate::setup::core::Core;
 use crate::{exit, say, setup, workspace};
 
@@ -40,6 +41,7 @@ Examples:
   cargo xtask test                                 everything
   cargo xtask test host::mm                        the unit tests of the crate mm
   cargo xtask test kernel:: --cpu cortex-a72       the in-kernel tests on one CPU model
+  cargo xtask test --machine raspi3b               all of them on a Raspberry Pi 3
   cargo xtask test boot:: --list                   the names of the boot tests
   cargo xtask test program::hello --exact          one test
   cargo xtask test --format json                   for machines
@@ -139,6 +141,10 @@ impl Test {
         let debugger = if self.gdb { Debugger::Waits } else { Debugger::None };
         let timeout = self.timeout.unwrap_or(TIMEOUT);
         let print_times = report::is_for_people(&self.libtest);
+        let boards = match self.machine.is_default() {
+            true => Boards::find(),
+            false => Boards::NONE,
+        };
         if self.is_wanted(Kind::Kernel) {
             let kernel = compile::kernel(&core, Flavor::Tests)?;
             self.say_how_to_attach(&kernel.elf);
@@ -153,7 +159,8 @@ impl Test {
                 debugger,
                 print_times,
             };
-            trials.extend(kernel::trials(&bench, self.machine.cpu.is_none()));
+            trials.extend(kernel::trials(&bench, &self.kernel_machines(&boards)?));
+            trials.extend(boards.skipped("kernel::"));
         }
         if self.is_wanted(Kind::Program) || self.is_wanted(Kind::Boot) {
             let kernel = compile::kernel(&core, Flavor::Plain)?;
@@ -168,9 +175,18 @@ impl Test {
                 debugger,
                 print_times,
             });
-            self.add_programs(&core, &bench, &mut trials)?;
+            self.add_programs(&core, &bench, &boards, &mut trials)?;
         }
         Ok(trials)
+    }
+
+    /// The machines that run the in-kernel tests: the one that was chosen, or some CPU models and every board.
+    fn kernel_machines(&self, boards: &Boards) -> Result<Vec<Machine>> {
+        let machine = self.machine.machine()?;
+        if machine.raspi.is_some() || self.machine.cpu.is_some() {
+            return Ok(vec![machine]);
+        }
+        Ok([kernel::models(&machine), boards.machines.clone()].concat())
     }
 
     /// A host test that can't be built is one failure; the other kinds run all the same.
@@ -183,14 +199,24 @@ impl Test {
         trials.extend(host::doc_trial("mm", print_times));
     }
 
-    fn add_programs(&self, core: &Core, bench: &Arc<program::Bench>, trials: &mut Vec<Trial>) -> Result<()> {
+    fn add_programs(
+        &self,
+        core: &Core,
+        bench: &Arc<program::Bench>,
+        boards: &Boards,
+        trials: &mut Vec<Trial>,
+    ) -> Result<()> {
         let folder = compile::programs(core)?;
+        let list = workspace::root().join(PROGRAMS);
+        let list =
+            std::fs::read_to_string(&list).with_context(|| format!("could not read {}", list.display()))?;
+        let cases = program::parse_list(&list, &folder, &bench.machine)
+            .with_context(|| format!("{PROGRAMS} is not as it should be"))?;
+        if self.is_wanted(Kind::Boot) {
+            trials.extend(boards.cases(&cases).map(|case| case.trial(bench)));
+            trials.extend(boards.skipped("boot::"));
+        }
         if self.is_wanted(Kind::Program) {
-            let list = workspace::root().join(PROGRAMS);
-            let list = std::fs::read_to_string(&list)
-                .with_context(|| format!("could not read {}", list.display()))?;
-            let cases = program::parse_list(&list, &folder, &bench.machine)
-                .with_context(|| format!("{PROGRAMS} is not as it should be"))?;
             trials.extend(cases.into_iter().map(|case| case.trial(bench)));
             trials.extend(c_programs::trials(bench));
             let (ready, cases) = refusals::tests(&folder, bench.print_times)?;
