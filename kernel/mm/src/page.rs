@@ -45,10 +45,15 @@ pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
 
 /// Makes a block 512 pages of data with one reference each, which are the caller's.
 pub(crate) fn adopt_block(machine: &impl Machine, block: Block) -> PhysAddr {
+    count_block(machine, &block);
+    block.into_raw()
+}
+
+/// Gives each frame of a block one reference, as single frames come with.
+pub(crate) fn count_block(machine: &impl Machine, block: &Block) {
     for word in machine.words().of_block(block.address()) {
         word.store(1, Ordering::Relaxed);
     }
-    block.into_raw()
 }
 
 /// Whether the caller's references to the pages of a block are the only ones.

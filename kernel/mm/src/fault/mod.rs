@@ -4,6 +4,8 @@ mod grow;
 mod huge;
 mod resolve;
 
+pub(crate) use resolve::rights;
+
 /// What the program wanted to do at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {

@@ -15,6 +15,7 @@
 //! One address space is edited by one caller at a time; the walkers of any core run all the while. A *call*
 //! ([`PageTables::begin_call`]) is what counters and reservations refer to: a system call. Faults belong to the call before them.
 
+mod collapse;
 mod contiguous;
 mod counters;
 pub mod descriptor;

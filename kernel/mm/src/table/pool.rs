@@ -44,6 +44,11 @@ impl Pool {
         Ok(())
     }
 
+    /// Sets the table that came last aside for a block that takes its place.
+    pub(super) fn keep_for_block(&mut self) {
+        self.deposited += 1;
+    }
+
     /// Gives up what was set aside for a block that is mapped no more.
     pub(super) fn withdraw(&mut self, tables: usize) {
         self.deposited -= tables;

@@ -220,3 +220,60 @@ fn populating_asks_once_a_block() {
     world.advise(A, 2 * H, 23);
     assert_eq!(world.huge_pages(A, 2 * H), 2 * H);
 }
+
+const COLLAPSE: u64 = 25;
+const GUARD_INSTALL: u64 = 102;
+
+#[test]
+fn pages_are_collapsed_into_blocks() {
+    let mut world = World::new();
+    world.map(A, 2 * H, RW);
+    assert_eq!(
+        world.space.madvise(A, 2 * H * P, COLLAPSE),
+        Err(Errno::EINVAL),
+        "never written to"
+    );
+    world.fill(A + 3 * P, 9, 1);
+    world.read(A + 20 * P);
+    assert_eq!(
+        world.space.madvise(A, 2 * H * P, COLLAPSE),
+        Err(Errno::EINVAL),
+        "the second has no page"
+    );
+    assert_eq!(world.huge_pages(A, 2 * H), H, "but the first is a block");
+    assert_eq!(world.bytes(A + 2 * P, 11), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
+    assert_eq!(world.read(A + 20 * P), 0);
+    world.write(A + H * P, 77);
+    world.advise(A, 2 * H, COLLAPSE);
+    assert_eq!(world.huge_pages(A, 2 * H), 2 * H);
+    assert_eq!((world.read(A + H * P), world.read(A + 4 * P)), (77, 2));
+    world.advise(A, 2 * H, COLLAPSE);
+    assert_eq!(world.space.munmap(A + P, (2 * H - 2) * P), Ok(()));
+}
+
+#[test]
+fn a_collapse_without_a_block_or_with_a_guard_changes_nothing() {
+    let mut world = World::new();
+    world.map(A, H, RW);
+    world.fill(A, H, 1);
+    world.machine.fail_after(0);
+    assert_eq!(world.space.madvise(A, H * P, COLLAPSE), Err(Errno::ENOMEM));
+    world.machine.never_fail();
+    world.advise(A, 1, GUARD_INSTALL);
+    assert_eq!(world.space.madvise(A, H * P, COLLAPSE), Err(Errno::EINVAL));
+    assert_eq!(
+        (world.huge_pages(A, H), world.bytes(A + P, 3)),
+        (0, std::vec![2, 3, 4])
+    );
+}
+
+#[test]
+fn a_guard_cuts_a_block() {
+    let mut world = World::huge(1);
+    world.fill(A, H, 1);
+    world.advise(A + 3 * P, 2, GUARD_INSTALL);
+    assert_eq!(world.bytes(A, 3), [1, 2, 3]);
+    assert_eq!(world.bytes(A + 5 * P, 3), [6, 7, 8]);
+    assert!(world.try_read(A + 3 * P).is_err());
+    assert_eq!(world.huge_pages(A, H), 0);
+}
