@@ -16,11 +16,15 @@ impl<M: Machine> AddressSpace<M> {
             .filter(|vma| vma.flags.contains(VmaFlags::GROWSDOWN))
             .ok_or(FaultError::MapError)?;
         let added = PageRange::new(addr, stack.start()).ok_or(FaultError::MapError)?;
-        if !self.may_grow(prev.as_ref(), &stack, added) {
+        if !self.is_room(prev.as_ref(), added) {
             return Err(FaultError::MapError);
         }
         self.tree.reserve(1).map_err(|_| FaultError::OutOfMemory)?;
+        // Linux prepares the anonymous memory before it asks about limits.
         self.give_identity(&stack);
+        if !self.may_grow(&stack, added) {
+            return Err(FaultError::MapError);
+        }
         let stack = self.tree.find(stack.start()).ok_or(FaultError::MapError)?;
         Ok(self.tree.map_with(
             stack.with_range(added),
@@ -31,16 +35,21 @@ impl<M: Machine> AddressSpace<M> {
         ))
     }
 
-    fn may_grow(&self, prev: Option<&Vma>, stack: &Vma, added: PageRange) -> bool {
-        let view = self.view();
+    /// Whether a stack could reach down to `added`, which keeps its distance from what lies before it.
+    fn is_room(&self, prev: Option<&Vma>, added: PageRange) -> bool {
         let keeps_distance = prev.is_none_or(|prev| {
             prev.flags.contains(VmaFlags::GROWSDOWN)
                 || prev.prot.is_empty()
                 || added.start() - prev.end() >= STACK_GUARD_GAP
         });
+        added.start().get() >= self.view().limits.mmap_min_addr && keeps_distance
+    }
+
+    /// Linux's `acct_stack_growth`, and that the home of the stack's first page can follow.
+    fn may_grow(&self, stack: &Vma, added: PageRange) -> bool {
+        let view = self.view();
         let locked = stack.flags.contains(VmaFlags::LOCKED);
-        added.start().get() >= view.limits.mmap_min_addr
-            && keeps_distance
+        added.len() <= stack.home().get()
             && stack.end() - added.start() <= view.limits.stack
             && view.may_expand(stack.prot, stack.flags, added.pages(), Freed::default())
             && (!locked || view.may_lock(added.pages()))

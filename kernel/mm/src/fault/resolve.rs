@@ -88,10 +88,11 @@ impl<M: Machine> AddressSpace<M> {
         Ok(filled?)
     }
 
-    /// Maps a page where there is none; of anonymous memory the zero page, to be read.
+    /// Maps a page where there is none; of anonymous memory that is read, the zero page.
     fn bring_in(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
         match vma.backing {
-            Backing::Anonymous => {
+            _ if vma.is_anonymous() && write => self.map_own(vma, addr, zeroed_frame(&self.machine)?),
+            _ if vma.is_anonymous() => {
                 let attributes = read_only(vma) | Attributes::ZERO_PAGE;
                 let leaf = Leaf {
                     address: self.zero_page,
@@ -106,7 +107,7 @@ impl<M: Machine> AddressSpace<M> {
                 };
                 self.map_page(vma, addr, page, Attributes::user(rights(vma)))
             }
-            Backing::Private { .. } | Backing::Special { .. } => self.bring_in_private(vma, addr, write),
+            _ => self.bring_in_private(vma, addr, write),
         }
     }
 

@@ -36,6 +36,8 @@ enum Contents {
     Memory(Mutex<Memory>),
     /// A file that never changes.
     Image(&'static [u8]),
+    /// Nothing but zeros: private mappings are anonymous memory, shared ones are of an object of their own.
+    Zeros,
 }
 
 struct Memory {
@@ -83,6 +85,14 @@ impl<M: Machine> Object<M> {
         Self::new(machine, name, Contents::Image(bytes))
     }
 
+    /// Makes what `/dev/zero` is when it is mapped. `name` is the path that `/proc/PID/maps` shows.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn zeros(machine: M, name: &str) -> Result<Self, Errno> {
+        Self::new(machine, name, Contents::Zeros)
+    }
+
     fn new(machine: M, name: &str, contents: Contents) -> Result<Self, Errno> {
         static NEXT_INODE: AtomicU64 = AtomicU64::new(1);
         let mut owned = String::new();
@@ -110,7 +120,13 @@ impl<M: Machine> Object<M> {
         match &self.inner.contents {
             Contents::Memory(memory) => memory.lock().len,
             Contents::Image(bytes) => bytes.len() as u64,
+            Contents::Zeros => 0,
         }
+    }
+
+    /// Whether this is `/dev/zero`.
+    pub(crate) fn is_zeros(&self) -> bool {
+        matches!(self.inner.contents, Contents::Zeros)
     }
 
     /// Whether the object has no byte.
@@ -166,6 +182,7 @@ impl<M: Machine> Object<M> {
                 let start = (offset as usize).min(bytes.len());
                 buffer.copy_from_slice(&bytes[start..start + count]);
             }
+            Contents::Zeros => {}
         }
         count
     }
@@ -206,6 +223,8 @@ impl<M: Machine> Object<M> {
                 Ok(Page::Shared(page))
             }
             Contents::Image(bytes) => copy_image_page(machine, bytes, index).map(Page::Copy),
+            // No mapping asks: it makes its zeros itself.
+            Contents::Zeros => Err(NoPage::BeyondEnd),
         }
     }
 
@@ -218,7 +237,7 @@ impl<M: Machine> Object<M> {
     pub(crate) fn resident_page(&self, index: u64) -> Option<PhysAddr> {
         match &self.inner.contents {
             Contents::Memory(memory) => memory.lock().pages.get(&self.inner.machine, index),
-            Contents::Image(_) => None,
+            Contents::Image(_) | Contents::Zeros => None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::run::Work;
 use crate::machine::Machine;
 use crate::space::AddressSpace;
 use crate::vma::merge::Sides;
-use crate::vma::{Backing, Origin, Vma, VmaFlags, merge};
+use crate::vma::{Origin, Vma, VmaFlags, merge};
 use crate::{Errno, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
@@ -146,7 +146,7 @@ impl<M: Machine> AddressSpace<M> {
     /// two must stay apart.
     fn add_beside_source(&mut self, copy: &Vma, source: PageRange) {
         let (prev, next) = self.tree.around(copy.start());
-        let at_home_anywhere = copy.anon.is_none() && matches!(copy.backing, Backing::Anonymous);
+        let at_home_anywhere = copy.anon.is_none() && copy.is_anonymous();
         let is_source = |vma: &Vma| at_home_anywhere && !source.is_empty() && vma.range.covers(source);
         let prev = prev.filter(|vma| !is_source(vma));
         let next = next.filter(|vma| !is_source(vma));

@@ -6,7 +6,7 @@
 
 use super::request::{RemapFlags, Request};
 use crate::space::{Freed, Placement, Refusal, View, Wish, is_whole};
-use crate::vma::{Backing, Vma, VmaFlags};
+use crate::vma::{Vma, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
 
 /// What is to be done about one mapping, in this order, and what the call answers then.
@@ -300,7 +300,7 @@ fn free_behind(view: &View<'_>, vma: &Vma, bytes: u64) -> Option<PageRange> {
 
 /// Where the mapping goes.
 fn place(view: &View<'_>, request: &Request, vma: &Vma, wish: Wish) -> Result<PageRange, Errno> {
-    let anonymous = matches!(vma.backing, Backing::Anonymous);
+    let anonymous = vma.is_anonymous();
     view.place(Placement {
         wish,
         len: request.new_len,

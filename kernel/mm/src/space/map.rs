@@ -46,8 +46,11 @@ enum Room {
 /// Where the pages come from.
 enum Source<M: Machine> {
     Anonymous,
-    /// `MAP_SHARED | MAP_ANONYMOUS`: an object that nobody else knows.
-    NewObject,
+    /// An object that nobody else knows, as long as the mapping, which shows it from this page on: `MAP_SHARED |
+    /// MAP_ANONYMOUS` from its first, a shared mapping of `/dev/zero` from wherever it says.
+    NewObject {
+        page: u64,
+    },
     Object {
         object: Object<M>,
         page: u64,
@@ -58,7 +61,7 @@ enum Source<M: Machine> {
 impl<M: Machine> AddressSpace<M> {
     pub(super) fn map_request(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
         let flags = Flags(request.flags);
-        check_huge(flags, &request.backing)?;
+        check_huge(&request, flags)?;
         let (range, room) = self.choose_range(&request, flags)?;
         let kind = self.decode_kind(request, flags, range)?;
         let populate = kind.flags.contains(VmaFlags::LOCKED)
@@ -93,7 +96,12 @@ impl<M: Machine> AddressSpace<M> {
         } else {
             Wish::Hint(self.round_hint(request.addr))
         };
-        let anonymous = matches!(request.backing, Backing::Anonymous) && !flags.is_shared();
+        let zeros = match &request.backing {
+            Backing::Anonymous => true,
+            Backing::Object { object, .. } => object.is_zeros(),
+            Backing::Refused(_) => false,
+        };
+        let anonymous = zeros && !flags.is_shared();
         let range = self.view().place(Placement { wish, len, anonymous })?;
         if no_replace && !self.tree.is_free(range) {
             return Err(Errno::EEXIST);
@@ -136,6 +144,10 @@ impl<M: Machine> AddressSpace<M> {
                 writable,
             } => {
                 kind.decode_object(flags, object, offset, writable, range.len())?;
+            }
+            Backing::Refused(errno) => {
+                check_file_kind(flags)?;
+                return Err(errno);
             }
         }
         if flags.has(linux::MAP_NORESERVE) && self.limits.overcommit.policy != OvercommitPolicy::Never {
@@ -208,12 +220,12 @@ impl<M: Machine> AddressSpace<M> {
     fn enter_source(&mut self, source: Source<M>, range: PageRange) -> Result<vma::Backing, Errno> {
         Ok(match source {
             Source::Anonymous => vma::Backing::Anonymous,
-            Source::NewObject => {
+            Source::NewObject { page } => {
                 let object = Object::memory(self.machine.clone(), "/dev/zero (deleted)")?;
                 object.set_len(range.len())?;
                 vma::Backing::Shared {
                     object: self.objects.enter(&object)?,
-                    offset: 0,
+                    offset: page,
                 }
             }
             Source::Object { object, page, shared } => {
@@ -246,7 +258,7 @@ impl<M: Machine> Kind<M> {
             linux::MAP_SHARED if grows => return Err(Errno::EINVAL),
             linux::MAP_SHARED => {
                 self.flags |= VmaFlags::SHARED | VmaFlags::MAYSHARE;
-                self.source = Source::NewObject;
+                self.source = Source::NewObject { page: 0 };
             }
             linux::MAP_DROPPABLE => {
                 if flags.has(linux::MAP_LOCKED) || flags.has(linux::MAP_HUGETLB) || grows {
@@ -273,32 +285,40 @@ impl<M: Machine> Kind<M> {
         if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
             return Err(Errno::EOVERFLOW);
         }
+        check_file_kind(flags)?;
         let shared = flags.kind() != linux::MAP_PRIVATE;
-        match flags.kind() {
-            linux::MAP_SHARED_VALIDATE if flags.0 & !LEGACY_FLAGS != 0 => return Err(Errno::EOPNOTSUPP),
-            linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE => {
-                if self.prot.contains(Prot::WRITE) && !writable {
-                    return Err(Errno::EACCES);
-                }
-                self.flags |= VmaFlags::MAYSHARE;
-                if writable {
-                    self.flags |= VmaFlags::SHARED;
-                } else {
-                    self.flags -= VmaFlags::MAYWRITE;
-                }
+        if shared {
+            if self.prot.contains(Prot::WRITE) && !writable {
+                return Err(Errno::EACCES);
             }
-            linux::MAP_PRIVATE => {}
-            _ => return Err(Errno::EINVAL),
+            self.flags |= VmaFlags::MAYSHARE;
+            if writable {
+                self.flags |= VmaFlags::SHARED;
+            } else {
+                self.flags -= VmaFlags::MAYWRITE;
+            }
         }
         if self.flags.contains(VmaFlags::GROWSDOWN) {
             return Err(Errno::EINVAL);
         }
-        self.source = Source::Object {
-            object,
-            page: offset >> PAGE_SHIFT,
-            shared,
+        let page = offset >> PAGE_SHIFT;
+        self.flags
+            .set(VmaFlags::OWN_PLACEMENT, object.is_zeros() && !shared);
+        self.source = if shared && object.is_zeros() {
+            Source::NewObject { page }
+        } else {
+            Source::Object { object, page, shared }
         };
         Ok(())
+    }
+}
+
+/// The type of a mapping of a file.
+fn check_file_kind(flags: Flags) -> Result<(), Errno> {
+    match flags.kind() {
+        linux::MAP_SHARED_VALIDATE if flags.0 & !LEGACY_FLAGS != 0 => Err(Errno::EOPNOTSUPP),
+        linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE | linux::MAP_PRIVATE => Ok(()),
+        _ => Err(Errno::EINVAL),
     }
 }
 
@@ -332,17 +352,28 @@ impl Flags {
     }
 }
 
-/// Huge pages set aside for `MAP_HUGETLB`: there are none, which is Linux's answer too until somebody sets some aside.
-fn check_huge<M: Machine>(flags: Flags, backing: &Backing<M>) -> Result<(), Errno> {
+/// Huge pages set aside for `MAP_HUGETLB`: there are none, which is Linux's answer too until somebody sets some aside, behind the
+/// checks of the request.
+fn check_huge<M: Machine>(request: &MapRequest<M>, flags: Flags) -> Result<(), Errno> {
     if !flags.has(linux::MAP_HUGETLB) {
         return Ok(());
     }
-    let size = (flags.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK;
-    match (backing, size) {
-        // The default, and the sizes of arm64 with 4 KiB pages: 64 KiB, 2 MiB, 32 MiB, 1 GiB.
-        (Backing::Anonymous, 0 | 16 | 21 | 25 | 30) => Err(Errno::ENOMEM),
-        _ => Err(Errno::EINVAL),
+    let fixed = flags.has(linux::MAP_FIXED | linux::MAP_FIXED_NOREPLACE);
+    // The default of 2 MiB, and the sizes of arm64 with 4 KiB pages: 64 KiB, 2 MiB, 32 MiB, 1 GiB.
+    let size = match (flags.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK {
+        0 => 1 << 21,
+        known @ (16 | 21 | 25 | 30) => 1 << known,
+        _ => return Err(Errno::EINVAL),
+    };
+    let impossible = !matches!(request.backing, Backing::Anonymous)
+        || request.len == 0
+        || fixed && !request.addr.is_multiple_of(size)
+        || flags.has(linux::MAP_GROWSDOWN);
+    if impossible {
+        return Err(Errno::EINVAL);
     }
+    check_file_kind(flags)?;
+    Err(Errno::ENOMEM)
 }
 
 /// The protection bits that `mmap` knows; it ignores the others.

@@ -61,6 +61,8 @@ pub enum Backing<M: Machine> {
         /// Whether the file was opened for writing, without which `MAP_SHARED` cannot be writable.
         writable: bool,
     },
+    /// A file that cannot be mapped, and why (`EACCES`, `ENODEV`): Linux finds that out after it looked for a place.
+    Refused(Errno),
 }
 
 /// The arguments of `mmap(2)`, as the program gave them.

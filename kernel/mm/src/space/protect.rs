@@ -4,7 +4,7 @@ use super::AddressSpace;
 use super::view::{Freed, View};
 use crate::machine::Machine;
 use crate::remap::untagged;
-use crate::vma::{Backing, Prot, Vma, VmaFlags};
+use crate::vma::{Prot, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 use linux_raw_sys::general::{PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE};
 
@@ -154,7 +154,7 @@ fn accounting(view: &View<'_>, vma: &Vma, pages: u64, prot: Prot) -> Result<VmaF
             }
             flags |= VmaFlags::ACCOUNT;
         }
-    } else if matches!(vma.backing, Backing::Anonymous) && vma.anon.is_none() {
+    } else if vma.is_anonymous() && vma.anon.is_none() {
         flags -= VmaFlags::ACCOUNT;
     }
     Ok(flags)

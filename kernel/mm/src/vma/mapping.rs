@@ -231,10 +231,22 @@ impl Vma {
     }
 
     /// The same mapping at another place: an unfaulted one is at home wherever it lies, a faulted one keeps its home
-    /// (Linux's `copy_vma`).
+    /// (Linux's `copy_vma`). An unfaulted private mapping of `/dev/zero` shows that home as its offset.
     #[must_use]
     pub const fn moved_to(&self, range: PageRange) -> Self {
-        Self { range, ..*self }
+        let own_placement = self.flags.contains(VmaFlags::OWN_PLACEMENT);
+        let backing = match self.backing {
+            Backing::Private { object, .. } if own_placement && self.anon.is_none() => Backing::Private {
+                object,
+                offset: range.start().get() >> crate::PAGE_SHIFT,
+            },
+            other => other,
+        };
+        Self {
+            range,
+            backing,
+            ..*self
+        }
     }
 
     /// Whether it counts and relates to its neighbours as `other` does, of which it is a part.

@@ -13,12 +13,14 @@ mod identity;
 mod layout;
 mod map;
 mod memory_failure;
+mod mmap_flags;
 mod model;
 mod mremap;
 mod mremap_errors;
 mod protect;
 mod refusals;
 mod remove;
+mod zeros;
 
 use super::{AddressSpace, Backing, Capabilities, Layout, Limits, MapRequest, Overcommit, OvercommitPolicy};
 use crate::fake::FakeMachine;

@@ -1,0 +1,122 @@
+//! The flags of `mmap`, each with Linux's answer; seen on Linux 7.3.4.
+
+use super::*;
+
+const VALIDATE: u64 = 3;
+const DROPPABLE: u64 = 8;
+const NONBLOCK: u64 = 0x10000;
+const HUGETLB: u64 = 0x40000;
+const SYNC: u64 = 0x80000;
+
+fn huge(log2: u64) -> u64 {
+    HUGETLB | log2 << 26
+}
+
+#[test]
+fn there_are_no_huge_pages_to_be_had() {
+    let mut world = World::new();
+    let mut map = |addr, len, flags| world.mmap(addr, len, RW, ANON | flags);
+    for size in [0, 16, 21, 25, 30] {
+        assert_eq!(map(0, P, PRIVATE | huge(size)), Err(Errno::ENOMEM));
+        assert_eq!(map(0, P, SHARED | huge(size)), Err(Errno::ENOMEM));
+    }
+    assert_eq!(map(0, P, PRIVATE | huge(17)), Err(Errno::EINVAL), "no such size");
+    assert_eq!(map(0, 0, PRIVATE | HUGETLB), Err(Errno::EINVAL));
+    assert_eq!(map(0, P, HUGETLB), Err(Errno::EINVAL), "no type");
+    assert_eq!(map(0, P, DROPPABLE | HUGETLB), Err(Errno::EINVAL));
+    assert_eq!(map(A + P, P, PRIVATE | FIXED | HUGETLB), Err(Errno::EINVAL));
+    assert_eq!(map(A, P, PRIVATE | FIXED | HUGETLB), Err(Errno::ENOMEM));
+    let object = world.memory(1);
+    assert_eq!(
+        world.map_object(0, P, RW, PRIVATE | HUGETLB, &object, 0),
+        Err(Errno::EINVAL)
+    );
+}
+
+#[test]
+fn a_type_that_validates_knows_few_flags() {
+    let mut world = World::new();
+    let object = world.memory(1);
+    let mut map = |flags| world.map_object(0, P, RW, flags, &object, 0).err();
+    let known = NORESERVE | POPULATE | NONBLOCK | STACK | 0x800 | 0x1000;
+    assert_eq!(map(VALIDATE | known), None);
+    assert_eq!(map(VALIDATE | SYNC), Some(Errno::EOPNOTSUPP));
+    assert_eq!(map(VALIDATE | NOREPLACE), Some(Errno::EOPNOTSUPP));
+    assert_eq!(map(SHARED | SYNC), None);
+    assert_eq!(map(PRIVATE | SYNC), None);
+    assert_eq!(map(DROPPABLE), Some(Errno::EINVAL));
+    assert_eq!(map(PRIVATE | GROWSDOWN), Some(Errno::EINVAL));
+    for kind in [0, VALIDATE, 4, 15] {
+        assert_eq!(world.mmap(0, P, RW, ANON | kind), Err(Errno::EINVAL));
+    }
+}
+
+#[test]
+fn memory_that_may_vanish() {
+    const KEEPONFORK: u64 = 19;
+    const DODUMP: u64 = 17;
+    let mut world = World::new();
+    for other in [LOCKED, GROWSDOWN] {
+        assert_eq!(world.mmap(A, P, RW, ANON | DROPPABLE | other), Err(Errno::EINVAL));
+    }
+    assert_eq!(world.mmap(A, 2 * P, RW, ANON | DROPPABLE | FIXED), Ok(A));
+    world.write(A, 1);
+    assert_eq!(world.space.madvise(A, P, KEEPONFORK), Err(Errno::EINVAL));
+    assert_eq!(world.space.madvise(A, P, DODUMP), Err(Errno::EINVAL));
+    assert_eq!(world.mremap(A, 2 * P, 4 * P, 0, 0), Ok(A));
+    assert_eq!(world.space.usage().accounted, 0);
+}
+
+#[test]
+fn a_file_that_cannot_be_mapped_is_found_out_late() {
+    let mut world = World::new();
+    let mut map = |addr, len, flags| {
+        let request = MapRequest {
+            addr,
+            len,
+            prot: RW,
+            flags,
+            backing: Backing::Refused(Errno::ENODEV),
+        };
+        world.space.mmap(request).err()
+    };
+    assert_eq!(map(0, 0, PRIVATE), Some(Errno::EINVAL));
+    assert_eq!(map(0, 1 << 48, PRIVATE), Some(Errno::ENOMEM));
+    assert_eq!(map(0, P, 0), Some(Errno::EINVAL));
+    assert_eq!(map(0, P, VALIDATE | SYNC), Some(Errno::EOPNOTSUPP));
+    assert_eq!(map(0, P, PRIVATE), Some(Errno::ENODEV));
+}
+
+#[test]
+fn a_stack_of_the_programs_own_grows_as_far_as_linux_lets_it() {
+    let mut world = World::new();
+    let stack = |world: &mut World, at, pages: u64| {
+        world
+            .mmap(at, pages * P, RW, PRIVATE | ANON | FIXED | GROWSDOWN)
+            .unwrap()
+    };
+    stack(&mut world, B, 2);
+    world.write(B - P, 1);
+    world.write(B - 2000 * P, 2);
+    // RLIMIT_STACK is 2048 pages, from end to start.
+    assert_eq!(world.try_write(B - 2047 * P, 1), Err(FaultError::MapError));
+    world.write(B - 2046 * P, 1);
+    // 256 pages to what may be accessed below.
+    let top = A + 0x1000 * P;
+    stack(&mut world, top, 1);
+    world.map(top - 300 * P, 1, RW);
+    world.write(top - 43 * P, 1);
+    assert_eq!(world.try_write(top - 44 * P, 1), Err(FaultError::MapError));
+    world.space.mprotect(top - 300 * P, P, NONE).unwrap();
+    world.write(top - 299 * P, 1);
+    assert_eq!(world.try_write(top - 300 * P, 1), Err(FaultError::AccessError));
+}
+
+#[test]
+fn a_refused_growth_has_given_the_stack_its_identity() {
+    let mut world = World::new();
+    world.mmap(A, P, RW, PRIVATE | ANON | FIXED | GROWSDOWN).unwrap();
+    assert_eq!(world.try_write(A - 3000 * P, 1), Err(FaultError::MapError));
+    let vma = world.space.tree.find(VirtAddr::new(A)).expect("mapped");
+    assert!(vma.identity().is_some());
+}
