@@ -47,6 +47,11 @@ pub(crate) trait File: Send + Sync {
         true
     }
 
+    /// Whether `lseek` goes anywhere: where it does not, it answers 0 whatever it is asked.
+    fn has_positions(&self) -> bool {
+        true
+    }
+
     /// Where `lseek` counts from with `SEEK_END`.
     ///
     /// # Errors
@@ -71,6 +76,11 @@ pub(crate) trait File: Send + Sync {
 
     /// The process whose mappings the file lists, for `PROCMAP_QUERY`.
     fn mappings_of(&self) -> Option<&Process> {
+        None
+    }
+
+    /// The process that the file stands for (`pidfd_open(2)`).
+    fn process(&self) -> Option<u32> {
         None
     }
 

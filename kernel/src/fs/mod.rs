@@ -1,4 +1,4 @@
-//! What a program can open: the files of its archive, `/proc`, memory files and the console.
+//! What a program can open: the files of its archive, `/proc`, memory files, a few devices and the console.
 //!
 //! Nothing here sees a program's memory, and nothing is `unsafe`.
 // The tests register themselves in a section of the image, which counts as unsafe code.
@@ -7,11 +7,13 @@
 pub(crate) mod archive;
 pub(crate) mod console;
 pub(crate) mod descriptors;
+mod devices;
 pub(crate) mod file;
 mod folder;
 pub(crate) mod memfd;
 mod newc;
 pub(crate) mod path;
+pub(crate) mod pidfd;
 pub(crate) mod proc;
 pub(crate) mod status;
 pub(crate) mod stored;

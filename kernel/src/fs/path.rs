@@ -8,6 +8,7 @@ use mm::Errno;
 
 use super::archive::Node;
 use super::console::{Console, Stream};
+use super::devices::{Device, DeviceFile};
 use super::folder::Folder;
 use super::proc;
 use super::status::Status;
@@ -25,6 +26,8 @@ pub(crate) enum Place {
     Proc(proc::Entry),
     /// The console's device file.
     Console,
+    /// Another device.
+    Device(Device),
 }
 
 impl Place {
@@ -34,6 +37,7 @@ impl Place {
             Self::Stored(_, node) => StoredFile::status_of(node),
             Self::Proc(entry) => entry.status(),
             Self::Console => Console::new(Stream::Output).status(),
+            Self::Device(device) => device.status(),
         }
     }
 
@@ -61,6 +65,7 @@ impl Place {
             Self::Stored(..) => Err(Errno::ENXIO),
             Self::Proc(entry) => entry.open(),
             Self::Console => Ok(Arc::new(Console::new(Stream::Output))),
+            Self::Device(device) => Ok(Arc::new(DeviceFile::new(device)?)),
         }
     }
 
@@ -182,6 +187,9 @@ fn lookup(path: &[u8]) -> Result<Place, Errno> {
     }
     if let b"dev/console" | b"dev/tty" = path {
         return Ok(Place::Console);
+    }
+    if let Some(device) = Device::at(path) {
+        return Ok(Place::Device(device));
     }
     let node = archive()
         .and_then(|archive| archive.get(path))

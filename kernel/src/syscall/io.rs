@@ -20,9 +20,9 @@ const LARGE: usize = 4096;
 
 /// A stretch of a program's memory, in bytes.
 #[derive(Clone, Copy)]
-struct Piece {
-    address: u64,
-    len: u64,
+pub(super) struct Piece {
+    pub(super) address: u64,
+    pub(super) len: u64,
 }
 
 /// Where a transfer takes place in its file.
@@ -86,6 +86,9 @@ pub(super) fn lseek(call: &mut Call<'_>) -> Answer {
     let open = call.process().files.lock().get(call.int(0))?.clone();
     if !open.file.is_seekable() {
         return Err(Errno::ESPIPE);
+    }
+    if !open.file.has_positions() && call.uint(2) <= SEEK_HOLE {
+        return Ok(0);
     }
     let offset = call.arg(1) as i64;
     let base = match call.uint(2) {
@@ -176,7 +179,10 @@ fn piece(call: &Call<'_>) -> Result<Piece, Errno> {
 }
 
 /// The buffers that arguments 1 and 2 list.
-fn pieces(call: &Call<'_>) -> Result<Vec<Piece>, Errno> {
+///
+/// # Errors
+/// `EINVAL` for too many, or a length that is negative; `EFAULT`, `ENOMEM`.
+pub(super) fn pieces(call: &Call<'_>) -> Result<Vec<Piece>, Errno> {
     let count = call.int(2);
     if !(0..=MOST_PIECES).contains(&count) {
         return Err(Errno::EINVAL);

@@ -1,6 +1,6 @@
 //! Calls on the address space: all the deciding is in `mm`.
 
-use linux_raw_sys::general::MAP_ANONYMOUS;
+use linux_raw_sys::general::{MAP_ANONYMOUS, O_PATH};
 use mm::{Backing, Errno, MapRequest, PAGE_SIZE};
 
 use super::{Answer, Call};
@@ -38,14 +38,19 @@ pub(super) fn mmap(call: &mut Call<'_>) -> Answer {
 fn file_backing(call: &Call<'_>, offset: u64) -> Result<Backing<Machine>, Errno> {
     call.may_keep()?;
     let open = call.process().files.lock().get(call.int(4))?.clone();
-    if !open.is_readable() {
-        let is_path = open.flags() & linux_raw_sys::general::O_PATH != 0;
-        return Err(if is_path { Errno::EBADF } else { Errno::EACCES });
+    if open.flags() & O_PATH != 0 {
+        return Err(Errno::EBADF);
     }
-    Ok(Backing::Object {
-        object: open.file.object()?,
-        offset,
-        writable: open.is_writable(),
+    if !open.is_readable() {
+        return Ok(Backing::Refused(Errno::EACCES));
+    }
+    Ok(match open.file.object() {
+        Ok(object) => Backing::Object {
+            object,
+            offset,
+            writable: open.is_writable(),
+        },
+        Err(errno) => Backing::Refused(errno),
     })
 }
 
@@ -73,14 +78,6 @@ pub(super) fn mremap(call: &mut Call<'_>) -> Answer {
         .lock()
         .mremap(old, old_len, new_len, flags, new)?;
     Ok(address.get())
-}
-
-pub(super) fn madvise(call: &mut Call<'_>) -> Answer {
-    call.process()
-        .space
-        .lock()
-        .madvise(call.arg(0), call.arg(1), call.arg(2))
-        .map(|()| 0)
 }
 
 pub(super) fn mincore(call: &mut Call<'_>) -> Answer {

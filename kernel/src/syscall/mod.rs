@@ -2,6 +2,7 @@
 //! does is done elsewhere. Nothing here is `unsafe`.
 #![deny(unsafe_code)]
 
+mod advice;
 mod descriptor;
 mod identity;
 mod io;

@@ -3,7 +3,8 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, descriptor, identity, io, ioctl, limit, mapping, open, signal, status, system, task, time, trace,
+    Handler, advice, descriptor, identity, io, ioctl, limit, mapping, open, signal, status, system, task,
+    time, trace,
 };
 
 /// One more than the highest number that Linux 7.3 has.
@@ -30,7 +31,8 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_munmap, mapping::munmap),
     (linux::__NR_mprotect, mapping::mprotect),
     (linux::__NR_mremap, mapping::mremap),
-    (linux::__NR_madvise, mapping::madvise),
+    (linux::__NR_madvise, advice::madvise),
+    (linux::__NR_process_madvise, advice::process_madvise),
     (linux::__NR_mincore, mapping::mincore),
     // Reading and writing.
     (linux::__NR_read, io::read),
@@ -69,6 +71,7 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_getpid, identity::getpid),
     (linux::__NR_getppid, identity::getppid),
     (linux::__NR_gettid, identity::gettid),
+    (linux::__NR_pidfd_open, identity::pidfd_open),
     (linux::__NR_getuid, identity::root),
     (linux::__NR_geteuid, identity::root),
     (linux::__NR_getgid, identity::root),

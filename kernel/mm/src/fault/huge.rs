@@ -39,7 +39,7 @@ impl<M: Machine> AddressSpace<M> {
             self.map_zero_block(vma, base)
         };
         if mapped.is_none() {
-            self.bring_in_page(vma, addr, write)?;
+            self.bring_in(vma, addr, write)?;
         }
         self.give_identity(vma);
         Ok(())

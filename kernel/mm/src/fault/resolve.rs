@@ -64,15 +64,6 @@ impl<M: Machine> AddressSpace<M> {
         }
     }
 
-    /// Maps a page of anonymous memory where none is.
-    pub(super) fn bring_in_page(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
-        if write {
-            self.map_own(vma, addr, zeroed_frame(&self.machine)?)
-        } else {
-            self.bring_in(vma, addr, write)
-        }
-    }
-
     /// Ends the mapping of a page that is the mapping's own.
     fn own_page_mapped(
         &mut self,
@@ -89,7 +80,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Maps a page where there is none; of anonymous memory that is read, the zero page.
-    fn bring_in(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
+    pub(super) fn bring_in(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
         match vma.backing {
             _ if vma.is_anonymous() && write => self.map_own(vma, addr, zeroed_frame(&self.machine)?),
             _ if vma.is_anonymous() => {
