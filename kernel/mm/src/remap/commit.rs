@@ -13,7 +13,10 @@ impl<M: Machine> AddressSpace<M> {
     pub(crate) fn remap(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         plan::check_map_count(&self.view(), &request)?;
         if request.only_moves() {
-            self.remap_slices(request)
+            match self.remap_lone(&request) {
+                Some(answer) => answer,
+                None => self.remap_slices(request),
+            }
         } else {
             self.remap_one(&request)
         }

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod commit;
+mod lone;
 mod plan;
 mod request;
 mod run;

@@ -191,6 +191,28 @@ impl Leaf {
         }
     }
 
+    /// Moves mapping `from` before mapping `before`, extent and all, and answers which one it is then; the extents of the others stay.
+    pub(super) fn carry(&mut self, from: usize, before: usize) -> usize {
+        let to = if before > from { before - 1 } else { before };
+        let (slot, extent) = (self.slot(from) as u64, self.extents[from]);
+        let (first, last) = (from.min(to), from.max(to));
+        let among = low_nibbles(last + 1) & !low_nibbles(first);
+        let others = self.order & among & !(15 << (4 * from));
+        let shifted = if to > from { others >> 4 } else { others << 4 };
+        self.order = self.order & !among | shifted | slot << (4 * to);
+        if to > from {
+            for at in from..to {
+                self.extents[at] = self.extents[at + 1];
+            }
+        } else {
+            for at in (to..from).rev() {
+                self.extents[at + 1] = self.extents[at];
+            }
+        }
+        self.extents[to] = extent;
+        to
+    }
+
     /// Moves `count` mappings from the end of this leaf to the front of `right`.
     pub(super) fn move_to_front_of(&mut self, right: &mut Self, count: usize) {
         let from = self.len - count;

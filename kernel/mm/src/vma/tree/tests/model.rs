@@ -87,6 +87,8 @@ impl Random {
 struct Both {
     tree: VmaTree,
     model: BTreeMap<u64, Vma>,
+    /// How many mappings went the short way.
+    lone_moves: usize,
 }
 
 impl Both {
@@ -229,6 +231,26 @@ impl Both {
         }
     }
 
+    /// Moves a whole mapping nearby, if it can go the short way: then it touches nothing where it comes to lie.
+    fn move_lone(&mut self, random: &mut Random) {
+        let Some(vma) = self.holding(random.range(1).start()) else {
+            return;
+        };
+        let to =
+            VirtAddr::new((vma.start().get() + random.below(64) * PAGE_SIZE).saturating_sub(32 * PAGE_SIZE));
+        let Some(lone) = self.tree.lone_move(vma.range, to) else {
+            return;
+        };
+        assert_eq!(lone.vma, vma);
+        self.tree.move_lone(&lone);
+        self.model.remove(&vma.start().get());
+        let target = PageRange::between(to, to + vma.range.len());
+        let around = PageRange::between(VirtAddr::new(to.get() - PAGE_SIZE), target.end() + PAGE_SIZE);
+        assert_eq!(self.overlapping(around), [], "{vma:?} to {to}");
+        self.model.insert(to.get(), vma.moved_to(target));
+        self.lone_moves += 1;
+    }
+
     fn find_free(&self, random: &mut Random) {
         let request = FreeRequest {
             len: (1 + random.below(6)) * PAGE_SIZE,
@@ -259,7 +281,7 @@ impl Both {
     }
 
     fn step(&mut self, random: &mut Random) {
-        match random.below(16) {
+        match random.below(18) {
             0..4 => {
                 let longest = if random.one_in(20) { 200 } else { 3 };
                 let range = random.range(longest);
@@ -299,6 +321,7 @@ impl Both {
                 }
             }
             13 => self.find_free(random),
+            14 | 15 => self.move_lone(random),
             _ => self.look(random),
         }
     }
@@ -334,4 +357,5 @@ fn random_edits_agree_with_a_btreemap() {
         }
     }
     both.check();
+    assert!(both.lone_moves > 100, "{} lone moves", both.lone_moves);
 }

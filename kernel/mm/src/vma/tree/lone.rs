@@ -1,0 +1,114 @@
+//! The move of one whole mapping to a place where it touches nothing: the commonest there is, and an edit of one leaf.
+
+use super::VmaTree;
+use super::leaf::{Extent, Leaf};
+use super::path::Path;
+use super::propagate::Change;
+use super::summary::Sums;
+use crate::vma::Vma;
+use crate::vma::merge::Relation;
+use crate::{PageRange, VirtAddr};
+
+/// A mapping that can move as it is, and where to: found by [`VmaTree::lone_move`], made by [`VmaTree::move_lone`].
+pub struct LoneMove {
+    /// The mapping, where it lies now.
+    pub vma: Vma,
+    path: Path,
+    /// The mapping of the same leaf before which it goes.
+    before: usize,
+    /// How many free bytes lie between it and the one before it then.
+    gap: u64,
+}
+
+impl VmaTree {
+    /// The move to `to` of the mapping that is exactly `range`, if nothing is mapped there or on the bytes beside it, both places are
+    /// in one leaf, and each has a mapping behind it there. `None` says no more than that.
+    pub fn lone_move(&self, range: PageRange, to: VirtAddr) -> Option<LoneMove> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, range.start().get());
+        let leaf = self.leaf(&path);
+        let at = path.at();
+        let extent = *leaf.extents().get(at)?;
+        let starts = path.base + extent.gap == range.start().get();
+        if !starts || extent.len != range.len() || at + 1 >= leaf.len() {
+            return None;
+        }
+        let (before, gap) = if to < range.start() {
+            place_below(leaf, &path, to.get(), extent.len)
+        } else {
+            place_above(leaf, &path, to.get(), extent.len)
+        }?;
+        Some(LoneMove {
+            vma: leaf.get(at, path.base),
+            path,
+            before,
+            gap,
+        })
+    }
+
+    /// Makes the move, if the tree is as it was when it was found.
+    pub fn move_lone(&mut self, lone: &LoneMove) {
+        self.forget_plain();
+        let LoneMove {
+            path, before, gap, ..
+        } = lone;
+        let (from, before) = (path.at(), *before);
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let Extent { gap: left, len } = leaf.extents()[from];
+        let behind = leaf.extents()[from + 1].gap;
+        let mut change = Change {
+            span: 0,
+            sums: Sums::NONE,
+            removed: left.max(behind).max(leaf.extents()[before].gap),
+            added: 0,
+        };
+        change.sums.remove_pair(leaf.pair(from));
+        change.sums.remove_pair(leaf.pair(from + 1));
+        // It leaves one gap where there were two, and makes two of another.
+        leaf.extent_mut(from + 1).gap = left + len + behind;
+        let now = leaf.carry(from, before);
+        *leaf.extent_mut(now) = Extent { gap: *gap, len };
+        leaf.extent_mut(now + 1).gap -= gap + len;
+        let left_free = if now < from { from + 1 } else { from };
+        let gap_at = |at: usize| leaf.extents()[at].gap;
+        change.added = gap_at(now).max(gap_at(now + 1)).max(gap_at(left_free));
+        if from == 0 || now == 0 {
+            leaf.head = Relation::Apart;
+        }
+        self.propagate(path, &change);
+    }
+}
+
+/// Between which mappings of the leaf `len` bytes at `to` lie free, touching neither, from the mapping at `path` downwards: the
+/// latter of the two, and the bytes from the former on.
+#[inline]
+fn place_below(leaf: &Leaf, path: &Path, to: u64, len: u64) -> Option<(usize, u64)> {
+    let mut base = path.base;
+    let mut end = base + leaf.extents()[path.at()].gap;
+    for at in (0..=path.at()).rev() {
+        if base < to {
+            return (to + len < end).then_some((at, to - base));
+        }
+        let below = leaf.extents()[at.checked_sub(1)?];
+        end = base - below.len;
+        base -= below.reach();
+    }
+    None
+}
+
+/// The same from the mapping behind the one at `path` upwards. The bytes that the mapping itself leaves count from its own gap on.
+#[inline]
+fn place_above(leaf: &Leaf, path: &Path, to: u64, len: u64) -> Option<(usize, u64)> {
+    let mut base = path.base + leaf.extents()[path.at()].reach();
+    for (at, extent) in leaf.extents().iter().enumerate().skip(path.at() + 1) {
+        if to < base + extent.reach() {
+            let from = if at == path.at() + 1 { path.base } else { base };
+            return (base < to && to + len < base + extent.gap).then_some((at, to - from));
+        }
+        base += extent.reach();
+    }
+    None
+}
