@@ -80,6 +80,12 @@ pub(super) fn mremap(call: &mut Call<'_>) -> Answer {
     Ok(address.get())
 }
 
+pub(super) fn remap_file_pages(call: &mut Call<'_>) -> Answer {
+    let [start, len, prot, page, flags] = core::array::from_fn(|index| call.arg(index));
+    let mut space = call.process().space.lock();
+    space.remap_file_pages(start, len, prot, page, flags).map(|()| 0)
+}
+
 pub(super) fn mincore(call: &mut Call<'_>) -> Answer {
     let (addr, answer) = (call.arg(0), call.arg(2));
     let pages = call.process().space.lock().mincore_pages(addr, call.arg(1))?;

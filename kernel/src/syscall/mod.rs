@@ -8,6 +8,7 @@ mod identity;
 mod io;
 mod ioctl;
 mod limit;
+mod lock;
 mod mapping;
 mod open;
 mod procmap;

@@ -3,8 +3,8 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, advice, descriptor, identity, io, ioctl, limit, mapping, open, signal, status, system, task,
-    time, trace,
+    Handler, advice, descriptor, identity, io, ioctl, limit, lock, mapping, open, signal, status, system,
+    task, time, trace,
 };
 
 /// One more than the highest number that Linux 7.3 has.
@@ -34,6 +34,14 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_madvise, advice::madvise),
     (linux::__NR_process_madvise, advice::process_madvise),
     (linux::__NR_mincore, mapping::mincore),
+    (linux::__NR_remap_file_pages, mapping::remap_file_pages),
+    (linux::__NR_mlock, lock::mlock),
+    (linux::__NR_mlock2, lock::mlock2),
+    (linux::__NR_munlock, lock::munlock),
+    (linux::__NR_mlockall, lock::mlockall),
+    (linux::__NR_munlockall, lock::munlockall),
+    (linux::__NR_mseal, lock::mseal),
+    (linux::__NR_msync, lock::msync),
     // Reading and writing.
     (linux::__NR_read, io::read),
     (linux::__NR_write, io::write),

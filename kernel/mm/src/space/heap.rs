@@ -1,5 +1,6 @@
 //! `brk`: the heap as one mapping that grows and shrinks at its end.
 
+use super::map::MAY_ALL;
 use super::place::gap_end;
 use super::view::Freed;
 use super::{AddressSpace, round_up_to_page};
@@ -50,9 +51,11 @@ impl<M: Machine> AddressSpace<M> {
             return Err(Errno::ENOMEM);
         }
         let prot = Prot::READ | Prot::WRITE;
-        let flags = VmaFlags::MAYREAD | VmaFlags::MAYWRITE | VmaFlags::MAYEXEC | VmaFlags::ACCOUNT;
+        let flags = MAY_ALL | VmaFlags::ACCOUNT | self.lock_of_new;
         let pages = range.len() >> PAGE_SHIFT;
-        let fits = self.view().may_expand(prot, flags, pages, Freed::default())
+        let locked = flags.contains(VmaFlags::LOCKED);
+        let fits = (!locked || self.view().may_lock(pages))
+            && self.view().may_expand(prot, flags, pages, Freed::default())
             && self.tree.len() <= self.limits.max_map_count
             && self.view().may_commit(pages);
         if !fits {
@@ -62,9 +65,10 @@ impl<M: Machine> AddressSpace<M> {
         let vma = Vma::new(range, prot, flags, Backing::Anonymous);
         // Only the heap itself grows: what lies before its start stays a mapping of its own.
         let (prev, _) = self.tree.around(range.start());
-        let heap = prev.filter(|prev| prev.start().get() >= self.layout.brk_start);
+        let heap = prev.filter(|prev| prev.end().get() > self.layout.brk_start);
         let sides = merge::sides(heap.as_ref(), &vma, None, Origin::Usual);
         self.tree.map_with(vma, sides);
+        self.populate_if_locked(&vma, range);
         Ok(())
     }
 }

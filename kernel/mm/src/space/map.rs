@@ -1,6 +1,6 @@
 //! `mmap`: the checks of Linux's `do_mmap`, in its order, and the making of the mapping.
 
-use super::limits::{Capabilities, OvercommitPolicy};
+use super::limits::OvercommitPolicy;
 use super::place::{Placement, Wish};
 use super::view::Freed;
 use super::{AddressSpace, Backing, MapRequest, Refusal, round_up_to_page};
@@ -68,6 +68,7 @@ impl<M: Machine> AddressSpace<M> {
             || flags.has(linux::MAP_POPULATE) && !flags.has(linux::MAP_NONBLOCK);
         self.map_region(range, room, kind)?;
         if populate {
+            self.drop_vain_lock(range.start());
             self.populate(range);
         }
         Ok(range.start())
@@ -125,16 +126,14 @@ impl<M: Machine> AddressSpace<M> {
         let prot = prot_of(request.prot);
         let mut kind = Kind {
             prot,
-            flags: flags.of_mapping(),
+            flags: flags.of_mapping() | self.lock_of_new,
             source: Source::Anonymous,
         };
-        if kind.flags.contains(VmaFlags::LOCKED) {
-            if self.limits.locked == 0 && !self.view().has(Capabilities::IPC_LOCK) {
-                return Err(Errno::EPERM);
-            }
-            if !self.view().may_lock(range.pages()) {
-                return Err(Errno::EAGAIN);
-            }
+        if flags.has(linux::MAP_LOCKED) && !self.view().may_lock_any() {
+            return Err(Errno::EPERM);
+        }
+        if kind.flags.contains(VmaFlags::LOCKED) && !self.view().may_lock(range.pages()) {
+            return Err(Errno::EAGAIN);
         }
         match request.backing {
             Backing::Anonymous => kind.decode_anonymous(flags)?,

@@ -9,16 +9,21 @@ mod footprint;
 mod heap;
 mod huge;
 mod limits;
+mod lock;
 mod map;
 mod modify;
 mod objects;
 mod pagemap;
 mod pages;
 mod place;
+mod populate;
 mod protect;
+mod remap_file;
 mod report;
 mod resident;
+mod seal;
 mod start;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod unmap;
@@ -146,6 +151,8 @@ pub struct AddressSpace<M: Machine> {
     heap_end: u64,
     /// The number that the next identity of anonymous memory gets.
     next_identity: u64,
+    /// How mappings to come are locked (`mlockall` with `MCL_FUTURE`; Linux's `def_flags`). A fork's child has none.
+    lock_of_new: VmaFlags,
     /// The tree's count of nodes when the call under way began.
     visited_before: u64,
 }
@@ -177,6 +184,7 @@ impl<M: Machine> AddressSpace<M> {
             layout,
             heap_end: 0,
             next_identity: 1,
+            lock_of_new: VmaFlags::empty(),
             visited_before: 0,
         })
     }
@@ -343,6 +351,78 @@ impl<M: Machine> AddressSpace<M> {
     pub fn brk(&mut self, end: u64) -> u64 {
         self.begin_call();
         self.set_heap_end(end)
+    }
+
+    /// `mlock2(2)`, and without flags `mlock(2)`: keeps a range in memory. What cannot be locked, such as the vdso, is passed over.
+    ///
+    /// # Errors
+    /// `EINVAL` for flags and for a range that wraps around; `EPERM` where the program may lock nothing; `ENOMEM` above
+    /// [`Limits::locked`], at a hole, behind which nothing is locked, at the limit of mappings, and where a page cannot be brought in;
+    /// `EAGAIN` where memory runs out.
+    pub fn mlock(&mut self, addr: u64, len: u64, flags: u64) -> Result<(), Errno> {
+        self.begin_call();
+        self.lock_request(addr, len, flags)
+    }
+
+    /// `munlock(2)`.
+    ///
+    /// # Errors
+    /// `EINVAL` for a range that wraps around; `ENOMEM` at a hole and at the limit of mappings.
+    pub fn munlock(&mut self, addr: u64, len: u64) -> Result<(), Errno> {
+        self.begin_call();
+        self.unlock_request(addr, len)
+    }
+
+    /// `mlockall(2)`: keeps all there is in memory, or all that will be mapped, or both. The latest call says what holds for
+    /// mappings to come.
+    ///
+    /// # Errors
+    /// `EINVAL` for flags; `EPERM` where the program may lock nothing; `ENOMEM` where it has more mapped than it may lock.
+    pub fn mlockall(&mut self, flags: u64) -> Result<(), Errno> {
+        self.begin_call();
+        self.lock_all_request(flags)
+    }
+
+    /// `munlockall(2)`: also mappings to come are not locked.
+    pub fn munlockall(&mut self) {
+        self.begin_call();
+        self.unlock_all();
+    }
+
+    /// `mseal(2)`: forbids for good to unmap, move, resize or replace what is mapped in a range, or to change its protection.
+    ///
+    /// # Errors
+    /// `EINVAL` for flags, an address that is not page-aligned and a range that wraps around; `ENOMEM` for a range with a hole, of which
+    /// nothing is sealed, and at the limit of mappings; `EINVAL` for part of the vdso.
+    pub fn mseal(&mut self, addr: u64, len: u64, flags: u64) -> Result<(), Errno> {
+        self.begin_call();
+        self.seal_request(addr, len, flags)
+    }
+
+    /// `msync(2)`.
+    ///
+    /// # Errors
+    /// `EINVAL` for flags and an address that is not page-aligned; `EBUSY` for `MS_INVALIDATE` of locked memory; `ENOMEM` for a range with
+    /// a hole, or that wraps around.
+    pub fn msync(&self, addr: u64, len: u64, flags: u64) -> Result<(), Errno> {
+        self.sync_request(addr, len, flags)
+    }
+
+    /// `remap_file_pages(2)`: lets a part of a shared mapping show its object from `page` on.
+    ///
+    /// # Errors
+    /// `EINVAL` for a protection, an empty range or one that wraps, and where the range is not mapped alike throughout; else those of
+    /// [`AddressSpace::mmap`].
+    pub fn remap_file_pages(
+        &mut self,
+        start: u64,
+        len: u64,
+        prot: u64,
+        page: u64,
+        flags: u64,
+    ) -> Result<(), Errno> {
+        self.begin_call();
+        self.remap_file_request(start, len, prot, page, flags)
     }
 
     /// Makes good an access that the tables do not allow: brings in the page, copies it, or says which signal is due.

@@ -1,7 +1,6 @@
 //! Edits of the page tables that follow from edits of the mappings.
 
 use super::AddressSpace;
-use crate::fault::{Access, FaultError};
 use crate::machine::Machine;
 use crate::object::Object;
 use crate::table::{Attributes, Leaf, Level, Rights};
@@ -51,46 +50,6 @@ impl<M: Machine> AddressSpace<M> {
     /// Moves the pages of `source` to `target`, where nothing is mapped.
     pub(crate) fn move_pages(&mut self, source: PageRange, target: VirtAddr) {
         self.tables.relocate(source, target);
-    }
-
-    /// Brings in every page of a range that was just mapped, as far as that goes: `MAP_POPULATE` and locked memory ignore
-    /// what fails.
-    pub(super) fn populate(&mut self, range: PageRange) {
-        let mut at = range.start();
-        while let Some(vma) = self.tree.find(at).filter(|_| at < range.end()) {
-            let Some(part) = vma.range.intersection(range) else {
-                return;
-            };
-            let write = vma.prot.contains(Prot::WRITE) && !vma.flags.contains(VmaFlags::SHARED);
-            let access = if write { Access::Write } else { Access::Read };
-            if self.populate_part(part, access).is_err() {
-                return;
-            }
-            at = part.end();
-        }
-    }
-
-    /// Brings in what was added to a locked mapping.
-    pub(crate) fn populate_if_locked(&mut self, vma: &Vma, added: PageRange) {
-        if vma.flags.contains(VmaFlags::LOCKED) && !added.is_empty() {
-            self.populate(added);
-        }
-    }
-
-    /// Faults on every page of `part`, which lies in one mapping.
-    pub(super) fn populate_part(&mut self, part: PageRange, access: Access) -> Result<(), FaultError> {
-        let mut at = part.start();
-        while at < part.end() {
-            self.resolve(at.get(), access)?;
-            // A block was brought in as a whole.
-            let size = if self.tables.has_blocks() {
-                self.tables.query(at).0.size()
-            } else {
-                PAGE_SIZE
-            };
-            at = at.align_down(size) + size;
-        }
-        Ok(())
     }
 
     /// Takes out the pages of `object` that lie past its end, private copies included, as Linux does at a truncation.

@@ -45,6 +45,9 @@ impl<M: Machine> AddressSpace<M> {
                     vma.flags = flags;
                 })?;
                 self.protect_pages(part, request.prot);
+                if becomes_writable_locked(&vma, request.prot) {
+                    self.populate(part);
+                }
             }
             if part.end() == range.end() {
                 return Ok(());
@@ -109,6 +112,14 @@ fn first_checks(view: &View<'_>, request: &Request) -> Result<(PageRange, Vma), 
         Grows::No => range,
     };
     Ok((range, vma))
+}
+
+/// Whether a private locked mapping becomes writable: its copies are made now, lest a write has to wait for them.
+fn becomes_writable_locked(vma: &Vma, prot: Prot) -> bool {
+    vma.flags.contains(VmaFlags::LOCKED)
+        && !vma.flags.contains(VmaFlags::SHARED)
+        && prot.contains(Prot::WRITE)
+        && !vma.prot.contains(Prot::WRITE)
 }
 
 /// What becomes of the flags of a part of a mapping; `None` where nothing changes.

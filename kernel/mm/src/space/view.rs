@@ -30,12 +30,6 @@ impl View<'_> {
             && (!counts_as_data || data <= data_limit >> PAGE_SHIFT)
     }
 
-    /// Whether `pages` more may be locked (Linux's `mlock_future_ok`).
-    pub(crate) fn may_lock(&self, pages: u64) -> bool {
-        let locked = self.tree.totals().locked >> PAGE_SHIFT;
-        self.has(Capabilities::IPC_LOCK) || locked + pages <= self.limits.locked >> PAGE_SHIFT
-    }
-
     /// Whether a program may have `pages` more that count towards the commit limit (Linux's `__vm_enough_memory`).
     pub(crate) fn may_commit(&self, pages: u64) -> bool {
         self.may_commit_without(pages, [None; 2])
@@ -102,6 +96,18 @@ impl View<'_> {
                 .map_err(|errno| Refusal::behind_cut(errno, range.start())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a page of `range` is not mapped.
+    pub(super) fn has_hole(&self, range: PageRange) -> bool {
+        let mut mapped_to = range.start();
+        for vma in self.tree.iter(range) {
+            if vma.start() > mapped_to {
+                return true;
+            }
+            mapped_to = vma.end();
+        }
+        mapped_to < range.end()
     }
 
     /// What unmapping `range` would give back.

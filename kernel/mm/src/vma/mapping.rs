@@ -279,6 +279,13 @@ impl Vma {
         !self.flags.contains(VmaFlags::SHARED) && self.flags.contains(VmaFlags::MAYWRITE)
     }
 
+    /// Whether `mlock` changes anything of it (Linux's `vma_supports_mlock`).
+    pub const fn can_be_locked(&self) -> bool {
+        !self
+            .flags
+            .intersects(VmaFlags::SPECIAL.union(VmaFlags::DROPPABLE))
+    }
+
     /// Whether it counts for `RLIMIT_DATA` (Linux's `is_data_mapping`).
     pub const fn is_data(&self) -> bool {
         self.prot.contains(Prot::WRITE) && !self.flags.intersects(VmaFlags::SHARED.union(VmaFlags::GROWSDOWN))
