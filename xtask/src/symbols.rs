@@ -22,6 +22,30 @@ pub(crate) struct Symbols {
     root: PathBuf,
 }
 
+/// Where an instruction belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The function in the file.
+    pub(crate) symbol: String,
+    /// The function in the source, which may have been inlined there.
+    pub(crate) function: String,
+    /// `FILE:LINE`, empty where it isn't known.
+    pub(crate) line: String,
+    /// Whether it is the function's first instruction.
+    pub(crate) is_start: bool,
+}
+
+impl Place {
+    /// Somewhere in a function of which nothing else is known.
+    pub(crate) fn named(symbol: &str) -> Self {
+        Place {
+            symbol: symbol.to_owned(),
+            function: symbol.to_owned(),
+            ..Place::default()
+        }
+    }
+}
+
 impl Symbols {
     /// Reads them.
     pub(crate) fn load(elf: &Path) -> Result<Self> {
@@ -41,7 +65,15 @@ impl Symbols {
         let lines = addr2line::Context::from_dwarf(gimli::Dwarf::load(section)?)?;
         let mut functions: Vec<_> = file
             .symbols()
-            .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Label))
+            // Labels of assembly have no type; elsewhere than in code, such symbols are the linker's.
+            .filter(|symbol| match symbol.kind() {
+                SymbolKind::Text | SymbolKind::Label => true,
+                SymbolKind::Unknown => symbol
+                    .section_index()
+                    .and_then(|index| file.section_by_index(index).ok())
+                    .is_some_and(|section| section.kind() == SectionKind::Text),
+                _ => false,
+            })
             .filter_map(|symbol| Some((symbol.address(), symbol.size(), symbol.name().ok()?.to_owned())))
             .filter(|(_, _, name)| !name.is_empty() && !name.starts_with('$'))
             .collect();
@@ -94,7 +126,7 @@ impl Symbols {
                 name,
                 frame
                     .location
-                    .map_or_else(String::new, |location| self.place(&location)),
+                    .map_or_else(String::new, |location| self.place_text(&location)),
             ));
         }
         // Line tables alone name a function without its module; the symbol of what was not inlined has the whole path.
@@ -110,12 +142,36 @@ impl Symbols {
     }
 
     /// ` at FILE:LINE`, as far as it is known.
-    fn place(&self, location: &addr2line::Location<'_>) -> String {
+    fn place_text(&self, location: &addr2line::Location<'_>) -> String {
         match (location.file, location.line) {
             (Some(file), Some(line)) => format!(" at {}:{line}", self.short(file)),
             (Some(file), None) => format!(" at {}", self.short(file)),
             (None, _) => String::new(),
         }
+    }
+
+    /// Where an instruction belongs, for a profile.
+    pub(crate) fn place(&self, address: u64) -> Place {
+        let Some((start, name)) = self.symbol(address) else {
+            return Place::named("code without a symbol");
+        };
+        let mut place = Place {
+            is_start: address == start,
+            ..Place::named(&demangled(name))
+        };
+        // The innermost function that was inlined there.
+        if let Ok(mut frames) = self.lines.find_frames(address).skip_all_loads()
+            && let Ok(Some(frame)) = frames.next()
+        {
+            let inner = frame.function.as_ref();
+            let inner = inner.and_then(|function| Some(demangled(&function.raw_name().ok()?)));
+            let is_inlined = matches!(frames.next(), Ok(Some(_)));
+            place.function = inner.filter(|_| is_inlined).unwrap_or(place.function);
+            if let Some(location) = &frame.location {
+                place.line = self.place_text(location).trim_start_matches(" at ").to_owned();
+            }
+        }
+        place
     }
 
     /// The symbol that an address lies in: its start and its name as the linker knows it.

@@ -2,7 +2,9 @@
 
 mod boot;
 mod compare;
+mod gdbstub;
 mod output;
+mod profile;
 mod progress;
 mod rows;
 mod sides;
@@ -36,6 +38,7 @@ Examples:
   cargo xtask bench --vs-linux --full        and what takes long there: 100,000 mappings
   cargo xtask bench --row mappings           the rows with `mappings` in their names
   cargo xtask bench --row fault --cpu cortex-a72
+  cargo xtask bench --profile move-2-pages   where its instructions go, by function and by line
   cargo xtask bench --json | jq '.rows[] | select(.reached == false)'
   cargo xtask bench boot                     from power-on to the first instruction; the image's size"
 )]
@@ -57,6 +60,9 @@ pub(crate) struct Bench {
     /// CPU model; with others than max a tick of the counter is 16 instructions
     #[arg(long, value_name = "MODEL", default_value = "max")]
     cpu: String,
+    /// Show where the instructions of one call go, by function of the kernel and by line
+    #[arg(long, value_name = "ROW", conflicts_with_all = ["row", "vs_linux", "runs", "json"])]
+    profile: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -81,6 +87,10 @@ impl Bench {
             return boot::run(options);
         }
         let sides = self.sides()?;
+        if let Some(row) = &self.profile {
+            profile::run(&sides, row)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let inarch = sides.measure(Side::Inarch, &self.row, true)?;
         let linux = match self.vs_linux {
             true => Some(sides.measure(Side::Linux, &self.row, self.full)?),

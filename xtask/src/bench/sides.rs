@@ -157,7 +157,7 @@ impl Sides {
     }
 
     /// Packs the program; for Linux with the process that starts it, and the one that tells how long the boot took.
-    fn archive(&self, side: Side, program: &str, arguments: &[String]) -> anyhow::Result<PathBuf> {
+    pub(super) fn archive(&self, side: Side, program: &str, arguments: &[String]) -> anyhow::Result<PathBuf> {
         let folder = workspace::scratch("bench")?;
         let archive = folder.join(format!("{side:?}-{program}.cpio"));
         let mut contents = Contents {
