@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::{PATH_MAX, S_IFLNK};
+use linux_raw_sys::general::{PATH_MAX, S_IFDIR, S_IFLNK, S_IFREG};
 use mm::Errno;
 
 use super::archive::Node;
@@ -14,6 +14,7 @@ use super::proc;
 use super::status::Status;
 use super::stored::StoredFile;
 use super::{File, archive};
+use crate::process::credentials::{Access, Credentials};
 
 /// How many symbolic links one path may lead through (Linux's `MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
@@ -67,6 +68,24 @@ impl Place {
             Self::Console => Ok(Arc::new(Console::new(Stream::Output))),
             Self::Device(device) => Ok(Arc::new(DeviceFile::new(device)?)),
         }
+    }
+
+    /// Whether `who` may do `access` here.
+    ///
+    /// # Errors
+    /// `EROFS` where something of the archive is to be written to, `EACCES`.
+    pub(crate) fn check_access(&self, access: Access, who: &Credentials) -> Result<(), Errno> {
+        let status = self.status();
+        let kind = status.mode & linux_raw_sys::general::S_IFMT;
+        let stored = matches!(self, Self::Stored(..)) && (kind == S_IFREG || kind == S_IFDIR);
+        if stored && access.writes() {
+            return Err(Errno::EROFS);
+        }
+        let allowed = match self {
+            Self::Proc(entry) => entry.allows(access, who),
+            _ => who.may(access, &status),
+        };
+        if allowed { Ok(()) } else { Err(Errno::EACCES) }
     }
 
     /// Opens the place only to name it (`O_PATH`): whatever it is, a link too.

@@ -5,12 +5,13 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::{S_IFDIR, S_IFLNK, S_IFREG};
+use linux_raw_sys::general::{CAP_SYS_ADMIN, S_IFDIR, S_IFLNK, S_IFREG};
 use mm::Errno;
 
 use super::file::{File, FolderEntry};
 use super::status::Status;
 use crate::memory;
+use crate::process::credentials::{Access, Credentials};
 use crate::process::{self, Process};
 use crate::sync::Mutex;
 
@@ -18,11 +19,13 @@ mod counters;
 mod listing;
 mod maps;
 mod pagemap;
+mod setting;
 mod smaps;
 
 use counters::counters;
 use listing::{Listing, Style};
 use pagemap::PageMap;
+use setting::{Setting, SettingFile};
 
 /// The device number of `/proc`.
 const DEVICE: (u32, u32) = (0, 3);
@@ -39,6 +42,8 @@ enum Content {
     Mappings(Style),
     /// A word for each page.
     PageMap,
+    /// Something of the kernel's that root may change.
+    Setting(Setting),
 }
 
 /// A name in a folder, the file's permissions, and what is in it.
@@ -53,12 +58,6 @@ const OF_PROCESS: &[Named] = &[
     ("smaps", 0o444, Content::Mappings(Style::Smaps)),
     ("smaps_rollup", 0o444, Content::Text(smaps::rollup)),
     ("statm", 0o444, Content::Text(statm)),
-];
-
-/// The files of `/proc/sys/vm`, see `proc_sys_vm(5)`.
-const LIMITS: &[Named] = &[
-    ("max_map_count", 0o444, Content::Text(max_map_count)),
-    ("mmap_min_addr", 0o444, Content::Text(mmap_min_addr)),
 ];
 
 /// The files of the kernel's own.
@@ -95,10 +94,23 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
         ("inarch", "") => Some(folder_of(path, OWN, &[])),
         ("inarch", name) => file(OWN, name, path, process),
         ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
-        ("sys", "") => Some(folder(path, &["vm"])),
-        ("sys", "vm") => Some(folder_of(path, LIMITS, &[])),
-        ("sys", rest) => file(LIMITS, rest.strip_prefix("vm/")?, path, process),
+        ("sys", rest) => of_settings(process, path, rest),
         (number, rest) => of_process(process::find(number.parse().ok()?)?, path, rest),
+    }
+}
+
+/// Finds `rest` in `/proc/sys`.
+fn of_settings(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
+    let (first, name) = rest.split_once('/').unwrap_or((rest, ""));
+    let table = match first {
+        "" => return Some(folder(path, &["kernel", "vm"])),
+        "kernel" => setting::KERNEL,
+        "vm" => setting::VM,
+        _ => return None,
+    };
+    match name {
+        "" => Some(folder_of(path, table, &[])),
+        name => file(table, name, path, process),
     }
 }
 
@@ -146,11 +158,17 @@ impl Entry {
             Self::Link(_) => S_IFLNK | 0o777,
             Self::File(node) => S_IFREG | node.permissions,
         };
+        let (owner, group) = match self {
+            Self::File(node) if node.is_of_process() => node.process.credentials.lock().owner(),
+            _ => (0, 0),
+        };
         Status {
             device: DEVICE,
             inode: 1,
             mode,
             links: 1,
+            owner,
+            group,
             ..Status::default()
         }
     }
@@ -163,6 +181,18 @@ impl Entry {
         match self {
             Self::Link(target) => Ok(target.clone()),
             _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Whether `who` may do `access` to it.
+    pub(crate) fn allows(&self, access: Access, who: &Credentials) -> bool {
+        match self {
+            Self::File(Node {
+                content: Content::Setting(_),
+                permissions,
+                ..
+            }) => who.may_setting(access, *permissions),
+            _ => who.may(access, &self.status()),
         }
     }
 
@@ -181,6 +211,13 @@ impl Entry {
 }
 
 impl Node {
+    /// Whether it is in the folder of a process, to whose user it belongs.
+    fn is_of_process(&self) -> bool {
+        self.path
+            .strip_prefix("/proc/")
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    }
+
     fn open(self, status: Status) -> Arc<dyn File> {
         let Self {
             process,
@@ -190,7 +227,11 @@ impl Node {
         } = self;
         match content {
             Content::Mappings(style) => Arc::new(Listing::new(process, style, path, status)),
-            Content::PageMap => Arc::new(PageMap::new(process, path, status, true)),
+            Content::PageMap => {
+                let shows_frames = process::current().process.credentials.lock().has(CAP_SYS_ADMIN);
+                Arc::new(PageMap::new(process, path, status, shows_frames))
+            }
+            Content::Setting(setting) => SettingFile::new(setting, path, status),
             Content::Text(make) => Arc::new(TextFile {
                 process,
                 make,
@@ -297,16 +338,4 @@ fn statm(process: &Process) -> Vec<u8> {
         usage.data + usage.stack
     )
     .into_bytes()
-}
-
-/// How many mappings the process may have.
-fn max_map_count(process: &Process) -> Vec<u8> {
-    let count = process.space.lock().limits().max_map_count;
-    format!("{count}\n").into_bytes()
-}
-
-/// The lowest address that an unprivileged process may map.
-fn mmap_min_addr(process: &Process) -> Vec<u8> {
-    let address = process.space.lock().limits().mmap_min_addr;
-    format!("{address}\n").into_bytes()
 }

@@ -7,7 +7,7 @@ use crate::process::user::Plain;
 /// The unit of `st_blocks`, in bytes.
 const BLOCK: u64 = 512;
 
-/// What is told of a file. Owner and group are root.
+/// What is told of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status {
     /// The device that holds it, major and minor number.
@@ -16,6 +16,10 @@ pub(crate) struct Status {
     pub(crate) inode: u64,
     /// Type and permissions.
     pub(crate) mode: u32,
+    /// The user that it belongs to.
+    pub(crate) owner: u32,
+    /// The group that it belongs to.
+    pub(crate) group: u32,
     /// The number of names.
     pub(crate) links: u32,
     /// The device that it is, where it is one.
@@ -34,8 +38,8 @@ impl Status {
             st_ino: self.inode,
             st_mode: self.mode,
             st_nlink: self.links,
-            st_uid: 0,
-            st_gid: 0,
+            st_uid: self.owner,
+            st_gid: self.group,
             st_rdev: device_number(self.special),
             __pad1: 0,
             st_size: self.size as i64,
@@ -64,6 +68,8 @@ impl Status {
             stx_mask: STATX_BASIC_STATS,
             stx_blksize: mm::PAGE_SIZE as u32,
             stx_nlink: self.links,
+            stx_uid: self.owner,
+            stx_gid: self.group,
             stx_mode: self.mode as u16,
             stx_ino: self.inode,
             stx_size: self.size,

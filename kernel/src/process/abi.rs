@@ -3,6 +3,13 @@
 
 use super::signal::Signal;
 
+/// The version of Linux whose calls these are: programs refuse to run on one that is too old.
+pub(crate) const RELEASE: &str = concat!("7.3.4-inarch-", env!("CARGO_PKG_VERSION"));
+/// What `uname` tells of the kernel's build.
+pub(crate) const VERSION: &str = "#1";
+/// The machine's name.
+pub(crate) const HOST_NAME: &str = "inarch";
+
 /// `struct kernel_sigaction`: what `rt_sigaction` takes.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]

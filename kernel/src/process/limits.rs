@@ -1,10 +1,12 @@
 //! Resource limits (`getrlimit(2)`).
 
 use linux_raw_sys::general::{
-    RLIM_NLIMITS, RLIMIT_AS, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
-    RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK, rlimit64,
+    CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_AS, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE,
+    RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK, rlimit64,
 };
 use mm::Errno;
+
+use super::credentials::Credentials;
 
 /// No limit.
 pub(crate) const INFINITY: u64 = u64::MAX;
@@ -54,17 +56,20 @@ impl Limits {
         self.0.get(resource as usize).copied().ok_or(Errno::EINVAL)
     }
 
-    /// Sets the limit on `resource`, as root may.
+    /// Sets the limit on `resource`, as far as who asks for it may.
     ///
     /// # Errors
     /// `EINVAL` for a resource that there isn't and for a soft limit above the hard one, `EPERM` for more files than the kernel
-    /// allows anyone.
-    pub(crate) fn set(&mut self, resource: u32, limit: rlimit64) -> Result<(), Errno> {
+    /// allows anyone, and for a higher hard limit without `CAP_SYS_RESOURCE`.
+    pub(crate) fn set(&mut self, resource: u32, limit: rlimit64, who: &Credentials) -> Result<(), Errno> {
         let slot = self.0.get_mut(resource as usize).ok_or(Errno::EINVAL)?;
         if limit.rlim_cur > limit.rlim_max {
             return Err(Errno::EINVAL);
         }
         if resource == RLIMIT_NOFILE && limit.rlim_max > MOST_FILES {
+            return Err(Errno::EPERM);
+        }
+        if limit.rlim_max > slot.rlim_max && !who.has(CAP_SYS_RESOURCE) {
             return Err(Errno::EPERM);
         }
         *slot = limit;

@@ -1,18 +1,20 @@
 //! Processes and threads, the scheduler, signals, and how a program comes into memory.
 //!
-//! Locks, in the order in which they may be held together: a process's `space`, then `files`, `limits`, `signals`, `name`; a
+//! Locks, in the order in which they may be held together: a process's `space`, then `files`, `limits`, `credentials`, `signals`, `name`; a
 //! thread's `signals`; last the scheduler's own. A program's memory is copied under none of them.
 
 pub(crate) mod abi;
 mod asid;
 pub(crate) mod clock;
 mod crash;
+pub(crate) mod credentials;
 pub(crate) mod exec;
 mod fault;
 mod first;
 pub(crate) mod limits;
 pub(crate) mod random;
 pub(crate) mod scheduler;
+pub(crate) mod settings;
 pub(crate) mod signal;
 #[cfg(feature = "ktest")]
 mod tests;
@@ -35,6 +37,7 @@ use crate::fs::Descriptors;
 use crate::memory::{self, Machine};
 use crate::sync::Mutex;
 use asid::Asid;
+use credentials::Credentials;
 use limits::Limits;
 use signal::Actions;
 
@@ -57,6 +60,8 @@ pub(crate) struct Process {
     pub(crate) files: Mutex<Descriptors>,
     /// Its resource limits.
     pub(crate) limits: Mutex<Limits>,
+    /// Who it is and what it may do; changed by [`Process::change_credentials`].
+    pub(crate) credentials: Mutex<Credentials>,
     /// What it does about signals.
     pub(crate) actions: Mutex<Actions>,
     /// Where signal handlers return to that don't say so themselves: in the vdso.
@@ -104,12 +109,11 @@ impl Process {
     ) -> Result<Arc<Self>, Errno> {
         let asid = Asid::take()?;
         let limits = Limits::default();
-        let memory_pages = memory::total_frames() as u64;
         let mut memory = mm::Limits {
-            memory_pages,
-            overcommit: mm::Overcommit::of_memory(memory_pages),
+            memory_pages: memory::total_frames() as u64,
             ..mm::Limits::default()
         };
+        settings::current().apply(&mut memory);
         limits.apply(&mut memory);
         let space = AddressSpace::new(Machine, asid.get(), memory, mm::Layout::default())?;
         let root = space.root();
@@ -124,6 +128,7 @@ impl Process {
             space: Mutex::new(space),
             files: Mutex::new(Descriptors::default()),
             limits: Mutex::new(limits),
+            credentials: Mutex::new(Credentials::default()),
             actions: Mutex::new(Actions::default()),
             signal_return: AtomicU64::new(0),
             umask: AtomicU32::new(FIRST_UMASK),
@@ -139,6 +144,22 @@ impl Process {
         // SAFETY: the space keeps its top table while it lives, and lives while a thread of its process runs; the identifier is no
         // other process's until the space is gone.
         unsafe { user_tables::install(self.root, self.asid.get()) };
+    }
+
+    /// Changes the credentials, and tells the address space what it may do from now on.
+    ///
+    /// # Errors
+    /// Those of `change`, which then has changed nothing.
+    pub(crate) fn change_credentials(
+        &self,
+        change: impl FnOnce(&mut Credentials) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let mut space = self.space.lock();
+        let mut credentials = self.credentials.lock();
+        change(&mut credentials)?;
+        let effective = credentials.sets.effective;
+        space.limits_mut().capabilities = mm::Capabilities::from_bits_truncate(effective);
+        Ok(())
     }
 
     /// Ends the process: its threads run no more, and whoever waits for it learns `status`. The first status stays.

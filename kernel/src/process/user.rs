@@ -46,7 +46,7 @@ macro_rules! plain {
     };
 }
 
-plain!(u8, i32, u32, u64, [u8; 16], [u64; 2], [u64; 4]);
+plain!(u8, i32, u32, u64, [u8; 16], [u32; 3], [u64; 2], [u64; 4]);
 plain!(
     linux::stat,
     linux::statx,

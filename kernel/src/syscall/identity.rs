@@ -27,11 +27,6 @@ pub(super) fn gettid(call: &mut Call<'_>) -> Answer {
     Ok(call.thread.id.into())
 }
 
-/// User and group, real and effective: everything runs as root.
-pub(super) fn root(_: &mut Call<'_>) -> Answer {
-    Ok(0)
-}
-
 pub(super) fn umask(call: &mut Call<'_>) -> Answer {
     Ok(call
         .process()

@@ -11,10 +11,10 @@ use crate::process::user::{Plain, UserPtr};
 
 pub(super) fn prlimit64(call: &mut Call<'_>) -> Answer {
     let (id, resource) = (call.uint(0), call.uint(1));
+    let new = call.pointer(2).non_null().map(UserPtr::read).transpose()?;
     if id != 0 && id != call.process().id {
         return Err(Errno::ESRCH);
     }
-    let new = call.pointer(2).non_null().map(UserPtr::read).transpose()?;
     let old = call.process().limits.lock().get(resource)?;
     if let Some(new) = new {
         set(call, resource, new)?;
@@ -38,7 +38,7 @@ pub(super) fn setrlimit(call: &mut Call<'_>) -> Answer {
 fn set(call: &Call<'_>, resource: u32, limit: rlimit64) -> Result<(), Errno> {
     let limits = {
         let mut limits = call.process().limits.lock();
-        limits.set(resource, limit)?;
+        limits.set(resource, limit, &call.process().credentials.lock())?;
         limits.clone()
     };
     limits.apply(call.process().space.lock().limits_mut());

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod advice;
+mod credentials;
 mod descriptor;
 mod identity;
 mod io;
@@ -11,6 +12,7 @@ mod limit;
 mod lock;
 mod mapping;
 mod open;
+mod prctl;
 mod procmap;
 mod signal;
 mod status;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::{
     AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_OK, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC,
     MFD_HUGETLB, MFD_NOEXEC_SEAL, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH,
-    O_RDONLY, O_RDWR, O_TRUNC, R_OK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, W_OK, X_OK,
+    O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, R_OK, S_IFDIR, S_IFLNK, S_IFMT, W_OK, X_OK,
 };
 use mm::Errno;
 
@@ -16,12 +16,11 @@ use crate::fs::OpenFile;
 use crate::fs::memfd::MemoryFile;
 use crate::fs::path::{self, Place};
 use crate::fs::status::Status;
+use crate::process::credentials::Access;
 use crate::process::user;
 
 /// The longest name of a memory file (`memfd_create(2)`), with its NUL.
 const MEMORY_NAME_SIZE: usize = 250;
-/// Any of these execute bits lets root execute.
-const ANY_EXECUTE: u32 = 0o111;
 
 pub(super) fn openat(call: &mut Call<'_>) -> Answer {
     let flags = call.uint(2);
@@ -33,6 +32,7 @@ pub(super) fn openat(call: &mut Call<'_>) -> Answer {
         place => place?,
     };
     check_open(&place.status(), flags)?;
+    check_access(call, &place, flags)?;
     let file = if flags & O_PATH != 0 {
         place.open_path()?
     } else {
@@ -61,9 +61,23 @@ fn check_open(status: &Status, flags: u32) -> Result<(), Errno> {
     match kind {
         S_IFLNK => Err(Errno::ELOOP),
         S_IFDIR if writes || flags & O_CREAT != 0 => Err(Errno::EISDIR),
-        S_IFREG if writes => Err(Errno::EROFS),
         _ => Ok(()),
     }
+}
+
+/// Whether the process may open the file so: by its permissions, and because the archive doesn't change.
+fn check_access(call: &Call<'_>, place: &Place, flags: u32) -> Result<(), Errno> {
+    if flags & O_PATH != 0 {
+        return Ok(());
+    }
+    let mode = flags & O_ACCMODE;
+    let writes = mode != O_RDONLY || flags & O_TRUNC != 0;
+    let access = Access::nothing()
+        .and(Access::READ, mode != O_WRONLY)
+        .and(Access::WRITE, writes);
+    // Whose a file of /proc is, the credentials are asked for.
+    let who = call.process().credentials.lock().clone();
+    place.check_access(access, &who)
 }
 
 /// Gives `open` the lowest free descriptor.
@@ -119,20 +133,25 @@ pub(super) fn faccessat2(call: &mut Call<'_>) -> Answer {
     access(call, flags)
 }
 
-/// What root may do with a file: read all, write what isn't in the archive, execute what someone may.
+/// What the process may do with a file; asked for its real user and group unless the flags say otherwise.
 fn access(call: &Call<'_>, flags: u32) -> Answer {
     let mode = call.uint(2);
     if mode & !(R_OK | W_OK | X_OK) != 0 {
         return Err(Errno::EINVAL);
     }
-    let status = place(call, flags)?.status();
-    let kind = status.mode & S_IFMT;
-    match mode {
-        F_OK => Ok(0),
-        _ if mode & W_OK != 0 && (kind == S_IFREG || kind == S_IFDIR) => Err(Errno::EROFS),
-        _ if mode & X_OK != 0 && kind != S_IFDIR && status.mode & ANY_EXECUTE == 0 => Err(Errno::EACCES),
-        _ => Ok(0),
+    let place = place(call, flags)?;
+    let access = Access::nothing()
+        .and(Access::READ, mode & R_OK != 0)
+        .and(Access::WRITE, mode & W_OK != 0)
+        .and(Access::EXECUTE, mode & X_OK != 0);
+    let mut who = call.process().credentials.lock().clone();
+    if flags & AT_EACCESS == 0 {
+        who.become_real();
     }
+    if mode != F_OK {
+        place.check_access(access, &who)?;
+    }
+    Ok(0)
 }
 
 /// The working directory is the root: there is no call to change it.

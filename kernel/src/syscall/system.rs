@@ -6,20 +6,17 @@ use mm::{Errno, PAGE_SIZE};
 
 use super::{Answer, Call};
 use crate::memory;
-use crate::process::abi::SystemInfo;
+use crate::process::abi::{HOST_NAME, RELEASE, SystemInfo, VERSION};
 use crate::process::clock::{SECOND, clock};
 use crate::process::random;
 use crate::process::user::{self, Plain};
 
-/// The version of Linux whose calls these are: programs refuse to run on one that is too old.
-const RELEASE: &str = concat!("7.3.4-inarch-", env!("CARGO_PKG_VERSION"));
-
 pub(super) fn uname(call: &mut Call<'_>) -> Answer {
     let mut names = new_utsname::zeroed();
     fill(&mut names.sysname, "Linux");
-    fill(&mut names.nodename, "inarch");
+    fill(&mut names.nodename, HOST_NAME);
     fill(&mut names.release, RELEASE);
-    fill(&mut names.version, "#1");
+    fill(&mut names.version, VERSION);
     fill(&mut names.machine, "aarch64");
     fill(&mut names.domainname, "(none)");
     call.pointer(0).write(&names).map(|()| 0)

@@ -3,8 +3,8 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, advice, descriptor, identity, io, ioctl, limit, lock, mapping, open, signal, status, system,
-    task, time, trace,
+    Handler, advice, credentials, descriptor, identity, io, ioctl, limit, lock, mapping, open, prctl, signal,
+    status, system, task, time, trace,
 };
 
 /// One more than the highest number that Linux 7.3 has.
@@ -75,16 +75,31 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_set_robust_list, task::set_robust_list),
     (linux::__NR_sched_yield, task::sched_yield),
     (linux::__NR_sched_getaffinity, task::sched_getaffinity),
-    (linux::__NR_prctl, task::prctl),
+    (linux::__NR_prctl, prctl::prctl),
     (linux::__NR_getpid, identity::getpid),
     (linux::__NR_getppid, identity::getppid),
     (linux::__NR_gettid, identity::gettid),
     (linux::__NR_pidfd_open, identity::pidfd_open),
-    (linux::__NR_getuid, identity::root),
-    (linux::__NR_geteuid, identity::root),
-    (linux::__NR_getgid, identity::root),
-    (linux::__NR_getegid, identity::root),
     (linux::__NR_umask, identity::umask),
+    // Users, groups and capabilities.
+    (linux::__NR_getuid, credentials::getuid),
+    (linux::__NR_geteuid, credentials::geteuid),
+    (linux::__NR_getgid, credentials::getgid),
+    (linux::__NR_getegid, credentials::getegid),
+    (linux::__NR_getresuid, credentials::getresuid),
+    (linux::__NR_getresgid, credentials::getresgid),
+    (linux::__NR_setuid, credentials::setuid),
+    (linux::__NR_setgid, credentials::setgid),
+    (linux::__NR_setreuid, credentials::setreuid),
+    (linux::__NR_setregid, credentials::setregid),
+    (linux::__NR_setresuid, credentials::setresuid),
+    (linux::__NR_setresgid, credentials::setresgid),
+    (linux::__NR_setfsuid, credentials::setfsuid),
+    (linux::__NR_setfsgid, credentials::setfsgid),
+    (linux::__NR_getgroups, credentials::getgroups),
+    (linux::__NR_setgroups, credentials::setgroups),
+    (linux::__NR_capget, credentials::capget),
+    (linux::__NR_capset, credentials::capset),
     // Limits and use.
     (linux::__NR_prlimit64, limit::prlimit64),
     (linux::__NR_getrlimit, limit::getrlimit),

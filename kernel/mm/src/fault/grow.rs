@@ -42,7 +42,7 @@ impl<M: Machine> AddressSpace<M> {
                 || prev.prot.is_empty()
                 || added.start() - prev.end() >= STACK_GUARD_GAP
         });
-        added.start().get() >= self.view().limits.mmap_min_addr && keeps_distance
+        added.start().get() >= self.view().limits.lowest_placed() && keeps_distance
     }
 
     /// Linux's `acct_stack_growth`, and that the home of the stack's first page can follow.

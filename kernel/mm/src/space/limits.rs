@@ -10,8 +10,12 @@ pub const RLIM_INFINITY: u64 = u64::MAX;
 /// Linux's default of `/proc/sys/vm/max_map_count`.
 pub const DEFAULT_MAX_MAP_COUNT: u64 = 65_530;
 
-/// Linux's usual value of `/proc/sys/vm/mmap_min_addr` on arm64 with 4 KiB pages.
-pub const DEFAULT_MMAP_MIN_ADDR: u64 = 0x8000;
+/// Debian's value of `/proc/sys/vm/mmap_min_addr` on arm64 (`CONFIG_DEFAULT_MMAP_MIN_ADDR`).
+pub const DEFAULT_MMAP_MIN_ADDR: u64 = 0x1000;
+
+/// Where mappings are placed at the lowest, whatever `mmap_min_addr` says (`CONFIG_LSM_MMAP_MIN_ADDR` on arm64 that can run 32-bit
+/// programs): a hint below is raised to it, but `MAP_FIXED` may go lower.
+const LOWEST_PLACED: u64 = 0x8000;
 
 bitflags! {
     /// What a program may do beyond others, as far as an address space asks (`capabilities(7)`). The bits are those of the
@@ -87,7 +91,7 @@ pub struct Limits {
     pub locked: u64,
     /// `vm.max_map_count`: the number of mappings.
     pub max_map_count: u64,
-    /// `vm.mmap_min_addr`: below it only a program with [`Capabilities::SYS_RAWIO`] maps.
+    /// `vm.mmap_min_addr`: below it only a program with [`Capabilities::SYS_RAWIO`] maps. See [`Limits::lowest_placed`] too.
     pub mmap_min_addr: u64,
     /// Pages of memory in the machine.
     pub memory_pages: u64,
@@ -95,6 +99,17 @@ pub struct Limits {
     pub overcommit: Overcommit,
     /// What the program may do that others may not; root may everything.
     pub capabilities: Capabilities,
+}
+
+impl Limits {
+    /// The lowest address that the kernel itself chooses, and that a hint is raised to; a stack grows no lower.
+    pub(crate) const fn lowest_placed(&self) -> u64 {
+        if self.mmap_min_addr > LOWEST_PLACED {
+            self.mmap_min_addr
+        } else {
+            LOWEST_PLACED
+        }
+    }
 }
 
 impl Default for Limits {

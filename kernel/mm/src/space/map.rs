@@ -114,8 +114,8 @@ impl<M: Machine> AddressSpace<M> {
     /// A hint below the lowest address that may be mapped is raised to it (Linux's `round_hint_to_min`).
     fn round_hint(&self, hint: u64) -> u64 {
         let hint = hint & !(PAGE_SIZE - 1);
-        if hint != 0 && hint < self.limits.mmap_min_addr {
-            round_up_to_page(self.limits.mmap_min_addr)
+        if hint != 0 && hint < self.limits.lowest_placed() {
+            round_up_to_page(self.limits.lowest_placed())
         } else {
             hint
         }

@@ -39,7 +39,7 @@ impl View<'_> {
     /// page-aligned, `EPERM` for one below `mmap_min_addr` without privilege.
     pub(crate) fn place(&self, placement: Placement) -> Result<PageRange, Errno> {
         let len = placement.len;
-        if len > TASK_SIZE || len > TASK_SIZE - self.limits.mmap_min_addr {
+        if len > TASK_SIZE || len > TASK_SIZE - self.limits.lowest_placed() {
             return Err(Errno::ENOMEM);
         }
         let addr = match placement.wish {
@@ -64,7 +64,7 @@ impl View<'_> {
         let range = PageRange::from_len(VirtAddr::new(addr), len)?;
         let (_, next) = self.tree.around(range.start());
         let free = next.is_none_or(|next| range.end().get() <= gap_end(&next));
-        (addr >= self.limits.mmap_min_addr && free).then_some(addr)
+        (addr >= self.limits.lowest_placed() && free).then_some(addr)
     }
 
     /// The kernel's own choice. A length that huge pages could fill is aligned for them, if there is a gap with that much to
@@ -81,7 +81,7 @@ impl View<'_> {
 
     /// The highest gap below `mmap_base`, else the lowest one from `mmap_bottom` on.
     fn gap(&self, len: u64) -> Option<VirtAddr> {
-        let min = super::round_up_to_page(self.limits.mmap_min_addr).max(PAGE_SIZE);
+        let min = super::round_up_to_page(self.limits.lowest_placed()).max(PAGE_SIZE);
         let find = |direction, start: u64, end| {
             let bounds = PageRange::new(VirtAddr::new(start.max(min)), VirtAddr::new(end))?;
             self.tree.find_free(&FreeRequest {
