@@ -1,6 +1,7 @@
 //! What an open file is: the trait that each kind implements, and the open file description that descriptors share.
 
 use alloc::sync::Arc;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, S_IFMT, S_IFREG};
@@ -88,6 +89,12 @@ pub(crate) trait File: Send + Sync {
     fn set_len(&self, len: u64) -> Result<(), Errno> {
         let _ = len;
         Err(Errno::EINVAL)
+    }
+
+    /// Makes sure that `bytes` have their memory (`fallocate(2)`); the file then reaches to their end, unless it `keeps_len`.
+    fn allocate(&self, bytes: Range<u64>, keeps_len: bool) -> Result<(), Errno> {
+        let _ = (bytes, keeps_len);
+        Err(Errno::EOPNOTSUPP)
     }
 
     /// What `mmap` maps.

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::ops::Range;
 
 use linux_raw_sys::general::S_IFREG;
 use mm::{Errno, Object};
@@ -60,6 +61,10 @@ impl File for MemoryFile {
             crate::process::for_each_space(|space| space.object_shrunk(&self.object));
         }
         Ok(())
+    }
+
+    fn allocate(&self, bytes: Range<u64>, keeps_len: bool) -> Result<(), Errno> {
+        self.object.allocate(bytes, keeps_len)
     }
 
     fn object(&self) -> Result<Object<Machine>, Errno> {

@@ -1,7 +1,7 @@
 //! Calls on descriptors themselves.
 
 use linux_raw_sys::general::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_CLOEXEC,
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FALLOC_FL_KEEP_SIZE, FD_CLOEXEC, O_CLOEXEC,
 };
 use mm::Errno;
 
@@ -64,6 +64,28 @@ pub(super) fn fcntl(call: &mut Call<'_>) -> Answer {
         }
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// Of what `fallocate` can do there is the plain form: memory for a range.
+pub(super) fn fallocate(call: &mut Call<'_>) -> Answer {
+    let (mode, offset, len) = (call.uint(1), call.arg(2) as i64, call.arg(3) as i64);
+    let open = call.process().files.lock().get(call.int(0))?.clone();
+    if offset < 0 || len <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    if mode & !FALLOC_FL_KEEP_SIZE != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if !open.is_writable() {
+        return Err(Errno::EBADF);
+    }
+    if !open.is_regular() {
+        return Err(Errno::ENODEV);
+    }
+    let end = offset.checked_add(len).ok_or(Errno::EFBIG)?;
+    open.file
+        .allocate(offset as u64..end as u64, mode & FALLOC_FL_KEEP_SIZE != 0)
+        .map(|()| 0)
 }
 
 pub(super) fn ftruncate(call: &mut Call<'_>) -> Answer {

@@ -67,6 +67,7 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_dup3, descriptor::dup3),
     (linux::__NR_fcntl, descriptor::fcntl),
     (linux::__NR_ftruncate, descriptor::ftruncate),
+    (linux::__NR_fallocate, descriptor::fallocate),
     (linux::__NR_ioctl, ioctl::ioctl),
     // Processes and threads.
     (linux::__NR_exit, task::exit),

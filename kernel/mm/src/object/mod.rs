@@ -165,6 +165,29 @@ impl<M: Machine> Object<M> {
         Ok(())
     }
 
+    /// `fallocate(2)`: gives shared memory the pages of a range of bytes, and unless `keeps_len` the length that reaches to its end.
+    ///
+    /// # Errors
+    /// `ENOMEM`, and the object is as it was; `EFBIG` past `i64::MAX`; `EOPNOTSUPP` for a file of the archive.
+    pub fn allocate(&self, bytes: Range<u64>, keeps_len: bool) -> Result<(), Errno> {
+        let Contents::Memory(memory) = &self.inner.contents else {
+            return Err(Errno::EOPNOTSUPP);
+        };
+        if bytes.end > i64::MAX as u64 {
+            return Err(Errno::EFBIG);
+        }
+        let mut memory = memory.lock();
+        let pages = bytes.start >> PAGE_SHIFT..pages_of(bytes.end);
+        memory
+            .pages
+            .fill(&self.inner.machine, pages)
+            .map_err(|_| Errno::ENOMEM)?;
+        if !keeps_len {
+            memory.len = memory.len.max(bytes.end);
+        }
+        Ok(())
+    }
+
     /// Gives up `pages` of shared memory, which reads as zeros there from now on. The mappings have let go of them.
     pub(crate) fn punch(&self, pages: Range<u64>) {
         if let Contents::Memory(memory) = &self.inner.contents {

@@ -4,6 +4,7 @@
 use crate::machine::{Frame, Machine};
 use crate::page;
 use crate::{PAGE_SIZE, PhysAddr};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// log2 of the children of a node: a frame of 64-bit words.
@@ -65,6 +66,39 @@ impl PageMap {
             };
         }
         Ok(node)
+    }
+
+    /// Adds those of `pages` that are not there; all of them or none.
+    pub(super) fn fill(&mut self, machine: &impl Machine, pages: Range<u64>) -> Result<(), NoFrame> {
+        let mut added = Vec::new();
+        let mut pages = pages;
+        let filled = pages.try_for_each(|index| self.fill_one(machine, index, &mut added));
+        if filled.is_err() {
+            for run in added {
+                self.remove(machine, run);
+            }
+        }
+        filled
+    }
+
+    /// Adds the page at `index` if it is not there, and to the last of the runs `added`.
+    fn fill_one(
+        &mut self,
+        machine: &impl Machine,
+        index: u64,
+        added: &mut Vec<Range<u64>>,
+    ) -> Result<(), NoFrame> {
+        if self.get(machine, index).is_some() {
+            return Ok(());
+        }
+        match added.last_mut() {
+            Some(run) if run.end == index => run.end += 1,
+            _ => {
+                added.try_reserve(1).map_err(|_| NoFrame)?;
+                added.push(index..index + 1);
+            }
+        }
+        self.get_or_add(machine, index).map(drop)
     }
 
     /// Gives up the `pages`, and the nodes that held nothing else.

@@ -11,6 +11,7 @@ mod hostile;
 mod huge;
 mod identity;
 mod layout;
+mod lock;
 mod map;
 mod memory_failure;
 mod mmap_flags;
@@ -20,6 +21,7 @@ mod mremap_errors;
 mod protect;
 mod refusals;
 mod remove;
+mod seal;
 mod zeros;
 
 use super::{AddressSpace, Backing, Capabilities, Layout, Limits, MapRequest, Overcommit, OvercommitPolicy};
