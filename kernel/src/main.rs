@@ -36,6 +36,8 @@ extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     steps.done("memory");
     board::interrupts::init();
     steps.done("interrupts");
+    board::cores::bring_in();
+    steps.done("other cores");
     board::report();
     steps.report();
     if board::command_line().ktest {

@@ -52,6 +52,37 @@ boot_park:
     wfe
     b       boot_park
 
+// Where another core begins, once the kernel runs (kernel/src/board/cores.rs): at EL2 or EL1, MMU and caches off, by PSCI or from
+// a table of cores that spin. It writes nothing before its MMU is on, and reads only these instructions and the tables, which
+// lie in memory.
+    .global boot_secondary
+boot_secondary:
+    msr     daifset, #0xf
+    bl      boot_drop_to_el1
+    bl      boot_configure_el1
+    dsb     sy                          // what firmware wrote by this core past the caches is done
+    isb
+    ldr     x0, =boot_secondary_high
+    b       boot_enable_mmu
+
+// In the high half. It keeps no translation that could become wrong: none but this page's is used until it sleeps, and the
+// kernel's tables for it never change.
+boot_secondary_high:
+    mrs     x0, tcr_el1
+    orr     x0, x0, #(1 << 7)           // EPD0
+    msr     tcr_el1, x0
+    isb
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+    mrs     x0, mpidr_el1
+    ldr     x1, =kernel_core_arrived
+    str     x0, [x1]                    // bit 31 of MPIDR_EL1 is set: not zero
+    dsb     ish
+    sev
+1:  wfi                                 // interrupts are masked: nothing gets it out of here
+    b       1b
+
 // In the high half, with the MMU and the caches on.
 boot_high:
     // The identity page has served; nothing is mapped in the lower half until a process is.

@@ -5,8 +5,8 @@ use core::cell::UnsafeCell;
 use core::fmt;
 
 use aarch64_cpu::registers::{
-    ID_AA64ISAR0_EL1, ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, MIDR_EL1, ReadWriteable,
-    Readable, TCR_EL1,
+    ID_AA64ISAR0_EL1, ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64MMFR2_EL1, MIDR_EL1, MPIDR_EL1,
+    ReadWriteable, Readable, TCR_EL1,
 };
 use mm::machine::MmuFeatures;
 
@@ -107,6 +107,21 @@ static FOUND: Found = Found(UnsafeCell::new(NONE));
 pub(crate) fn features() -> &'static Features {
     // SAFETY: nothing writes it after `init`, which runs before any other code of the kernel takes a reference.
     unsafe { &*FOUND.0.get() }
+}
+
+/// The affinity bits of MPIDR_EL1: Aff3, and Aff2 to Aff0.
+const AFFINITY: u64 = 0xff_00ff_ffff;
+/// A bit of MPIDR_EL1 that is always set.
+const MPIDR_RES1: u64 = 1 << 31;
+
+/// The affinity bits of this core, as a device tree numbers cores.
+pub(crate) fn affinity() -> u64 {
+    MPIDR_EL1.get() & AFFINITY
+}
+
+/// The affinity bits in a value of MPIDR_EL1; `None` where it is none.
+pub(crate) fn affinity_in(mpidr: u64) -> Option<u64> {
+    (mpidr & MPIDR_RES1 != 0).then_some(mpidr & AFFINITY)
 }
 
 /// Reads the ID registers, and has the MMU set access flags and dirty state where it can. To be called once, first of all.

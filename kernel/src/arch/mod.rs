@@ -42,3 +42,15 @@ pub(crate) fn halt() -> ! {
         aarch64_cpu::asm::wfi();
     }
 }
+
+/// Wakes the cores that wait for an event. What this core wrote before comes before it.
+pub(crate) fn send_event() {
+    aarch64_cpu::asm::barrier::dsb(aarch64_cpu::asm::barrier::SY);
+    aarch64_cpu::asm::sev();
+}
+
+/// Says that this core waits for another. An emulator that runs one at a time goes on with that.
+pub(crate) fn let_others_run() {
+    // SAFETY: a hint.
+    unsafe { core::arch::asm!("yield", options(nomem, nostack, preserves_flags)) };
+}

@@ -2,6 +2,7 @@
 
 mod clock;
 pub(crate) mod console;
+pub(crate) mod cores;
 mod fallback;
 pub(crate) mod host;
 pub(crate) mod interrupts;

@@ -4,6 +4,7 @@ use boot::EntryLevel;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use hardware::{Conduit, Description};
+use mm::PhysAddr;
 use smccc::{Hvc, Smc, psci};
 
 use super::watchdog::Watchdog;
@@ -63,6 +64,21 @@ fn switch_off() {
             }
         }
     }
+}
+
+/// Has the firmware start the core with these affinity bits at `entry`; whether it would. Without firmware nobody does.
+pub(super) fn start_core(affinity: u64, entry: PhysAddr) -> bool {
+    match FIRMWARE.get() {
+        Some(Conduit::Hvc) => psci::cpu_on::<Hvc>(affinity, entry.get(), 0).is_ok(),
+        Some(Conduit::Smc) => psci::cpu_on::<Smc>(affinity, entry.get(), 0).is_ok(),
+        None => false,
+    }
+}
+
+/// Whether there is firmware that starts cores.
+#[cfg(feature = "ktest")]
+pub(super) fn can_start_cores() -> bool {
+    FIRMWARE.is_completed()
 }
 
 /// Ends the machine because the board cannot run any program, with the reason on the console.

@@ -26,7 +26,7 @@ use crate::sync::Once;
 use boot::{BootInfo, IMAGE_BASE};
 use core::fmt;
 use hardware::{Full, PhysRange, RangeSet};
-use mm::PAGE_SIZE;
+use mm::{PAGE_SIZE, PhysAddr};
 
 /// The least memory that a machine must have, in bytes. The kernel itself takes about 4 MiB and one byte in 1024; the rest
 /// is for the archive and the program, and less than this serves neither well.
@@ -132,6 +132,15 @@ fn layout(info: &BootInfo) -> Result<(RangeSet, RangeSet), Full> {
         free.remove(range.widened(PAGE_SIZE))?;
     }
     Ok((mapped, free))
+}
+
+/// The doubleword at `address`, if it is RAM that the device tree reserves for somebody other than the kernel, and the linear map
+/// shows it.
+pub(crate) fn reserved_doubleword(address: PhysAddr) -> Option<*mut u64> {
+    let board = board::description();
+    let range = PhysRange::from_len(address.get(), size_of::<u64>() as u64)?;
+    let shown = board.ram.covers(range) && !board.no_map.iter().any(|hole| hole.overlaps(range));
+    (shown && board.reserved.covers(range)).then(|| linear::address_of(address).cast())
 }
 
 /// The program archive, as the loader left it in memory.

@@ -22,6 +22,7 @@ pub(crate) fn cases(folder: &Path, usual: &Machine) -> Vec<Case> {
         .into_iter()
         .map(|(name, machine)| boot(&hello, &name, machine))
         .collect();
+    cases.extend(other_cores(&hello, usual));
     cases.push(without_semihosting(&hello));
     cases.push(without_archive());
     cases.push(with_input(&folder.join("echo")));
@@ -58,7 +59,6 @@ fn machines(usual: &Machine) -> Vec<(String, Machine)> {
     add("entry::el3-gic-v2-cortex-a53", &|machine| {
         (machine.entry, machine.gic, machine.cpu) = (Entry::El3, 2, "cortex-a53".to_owned());
     });
-    add("cores::4", &|machine| machine.cores = 4);
     machines
 }
 
@@ -73,6 +73,28 @@ fn boot(hello: &Path, name: &str, machine: Machine) -> Case {
         expected,
         ..Case::new(format!("boot::{name}"), hello, 0)
     }
+}
+
+/// The other cores come in, and sleep: let in by the firmware, called either way, or on a Raspberry Pi out of their table.
+fn other_cores(hello: &Path, usual: &Machine) -> Vec<Case> {
+    let entries: &[(&str, Entry)] = match usual.raspi {
+        Some(_) => &[("cores", Entry::El2)],
+        None => &[("cores::4", Entry::El1), ("cores::4-el2", Entry::El2)],
+    };
+    let case = |&(name, entry): &(&str, Entry)| {
+        let machine = Machine {
+            cores: 4,
+            entry,
+            ..usual.clone()
+        };
+        let mut case = boot(hello, name, machine);
+        case.words = Some(["semihosting", "log=info"].map(str::to_owned).to_vec());
+        case.expected
+            .errors_hold
+            .push("3 of 3 other core(s) let in".to_owned());
+        case
+    };
+    entries.iter().map(case).collect()
 }
 
 /// As on a board: everything comes out of the serial line, the last line is the verdict, and the machine powers off.
