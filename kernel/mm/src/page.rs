@@ -5,7 +5,7 @@
 
 use crate::machine::{Block, Frame, Machine};
 use crate::{PAGE_SHIFT, PhysAddr};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Makes a frame, as [`take_frame`](crate::machine::Frames::take_frame) gave it, a page of data with one reference, which is the
 /// caller's.
@@ -18,8 +18,25 @@ pub(crate) fn adopt(machine: &impl Machine, frame: Frame) -> PhysAddr {
 }
 
 /// Takes one more reference to a page that the caller knows to have one.
+#[inline]
 pub(crate) fn share(machine: &impl Machine, page: PhysAddr) {
-    machine.word(page).fetch_add(1, Ordering::Relaxed);
+    share_counted(machine.word(page));
+}
+
+/// Takes one more reference to each page of a block that the caller knows to have some.
+pub(crate) fn share_block(machine: &impl Machine, block: PhysAddr) {
+    machine.words().of_block(block).iter().for_each(share_counted);
+}
+
+/// Counts one more reference.
+#[inline]
+pub(crate) fn share_counted(word: &AtomicU32) {
+    // Who holds the only reference need not count atomically: nobody else is there to take or give up another.
+    if word.load(Ordering::Relaxed) == 1 {
+        word.store(2, Ordering::Relaxed);
+    } else {
+        word.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Whether the caller's reference is the only one.

@@ -6,6 +6,7 @@
 
 mod advise;
 mod footprint;
+mod fork;
 mod heap;
 mod huge;
 mod limits;
@@ -187,6 +188,18 @@ impl<M: Machine> AddressSpace<M> {
             lock_of_new: VmaFlags::empty(),
             visited_before: 0,
         })
+    }
+
+    /// A copy of this address space with `asid` as its address space identifier, as `fork(2)` makes it for a child: the same
+    /// mappings with the same contents, limits and layout. Mappings under `MADV_DONTFORK` are left out, those under
+    /// `MADV_WIPEONFORK` are empty; nothing is locked and no userfaultfd watches. Private pages are copied when either of the two
+    /// stores to them; shared ones stay shared.
+    ///
+    /// # Errors
+    /// `ENOMEM` where that would be more than the commit limit allows, or there is no memory for tables; nothing has changed.
+    pub fn fork(&mut self, asid: Asid) -> Result<Self, Errno> {
+        self.tables.begin_call();
+        self.fork_space(asid)
     }
 
     /// The top table, for `TTBR0_EL1`.

@@ -31,6 +31,34 @@ impl<M: Machine> Objects<M> {
         }
     }
 
+    /// The same objects by the same numbers, for another address space, which maps no page of them yet. Those of which none is
+    /// mapped afterwards must be given up with [`Objects::sweep_all`].
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(crate) fn for_fork(&self) -> Result<Self, Errno> {
+        let mut slots = Vec::new();
+        slots
+            .try_reserve_exact(self.slots.len())
+            .map_err(|_| Errno::ENOMEM)?;
+        slots.extend(self.slots.iter().map(|slot| Slot {
+            object: slot.object.clone(),
+            pages: 0,
+        }));
+        Ok(Self {
+            slots,
+            free: self.free,
+        })
+    }
+
+    /// Gives up every object of which no page is mapped.
+    pub(crate) fn sweep_all(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.pages == 0) {
+            slot.object = None;
+        }
+        self.free = 0;
+    }
+
     /// The number of `object`, which gets one if it has none. A number of which no page is mapped afterwards must be given
     /// up with [`Objects::sweep`].
     ///

@@ -1,7 +1,7 @@
 //! What an address space tells of itself: its mappings, its size.
 
 use super::objects::object_page;
-use super::{AddressSpace, Mapping, Usage};
+use super::{AddressSpace, HugePages, Mapping, Usage};
 use crate::machine::{BLOCK_SIZE, Machine};
 use crate::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::{PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
@@ -49,7 +49,7 @@ impl<M: Machine> AddressSpace<M> {
             name: object.map_or_else(|| self.name_of(vma), |object| object.name()),
             has_file: file.is_some(),
             flags: vma.flags,
-            block_eligible: is_block_eligible(vma),
+            block_eligible: self.huge_pages != HugePages::Off && is_block_eligible(vma),
         }
     }
 

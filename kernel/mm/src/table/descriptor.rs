@@ -203,6 +203,19 @@ impl Attributes {
         self.difference(Self::DIRTY).union(Self::READ_ONLY)
     }
 
+    /// The same page when a store must copy it first, or find that nobody else has it.
+    #[inline]
+    pub const fn copied_on_write(self) -> Self {
+        let page = self
+            .difference(Self::WRITABLE)
+            .union(Self::READ_ONLY.union(Self::COPY_ON_WRITE));
+        if self.is_dirty() {
+            page.union(Self::DIRTY)
+        } else {
+            page
+        }
+    }
+
     /// The same page accessed, and dirty if it is writable: what software does for an access flag or dirty fault.
     pub const fn touched(self, write: bool) -> Self {
         let page = self.union(Self::ACCESSED);
@@ -343,6 +356,13 @@ impl Descriptor {
     pub const fn attached(self) -> Self {
         let stays = self.0 == 0 || self.0 & Attributes::NO_ACCESS.bits() != 0;
         Self(self.0 | !stays as u64)
+    }
+
+    /// A leaf whose page or block must be copied before it is stored to.
+    #[inline]
+    pub const fn copied_on_write(self) -> Self {
+        let others = self.0 & !Attributes::all().bits();
+        Self(others | self.attributes().copied_on_write().bits())
     }
 
     /// Whether `self` may replace a live `old` without breaking before making: nothing that a TLB could hold of `old`

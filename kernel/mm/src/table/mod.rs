@@ -22,6 +22,7 @@ pub mod descriptor;
 mod detach;
 mod few;
 mod flush;
+mod fork;
 mod guard;
 mod leaves;
 pub mod level;
@@ -35,6 +36,7 @@ mod unmap;
 
 pub use counters::Counters;
 pub use descriptor::{Attributes, Descriptor, Entry, Leaf, MAIR, Memory, Rights};
+pub use fork::Sharing;
 pub use leaves::Leaves;
 pub use level::{CONTIGUOUS, ENTRIES, Level};
 pub use pool::OutOfMemory;

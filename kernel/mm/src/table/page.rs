@@ -242,6 +242,36 @@ impl Plain<'_> {
         unsafe { words.as_ptr().write_bytes(0, range.len()) }
     }
 
+    /// Copies the entries of `range` to the same places of `to`, another table, as `edit` changes them; here they are changed
+    /// alike. Answers how many are not absent.
+    #[inline]
+    pub(super) fn copy_to(
+        self,
+        range: Range<usize>,
+        to: Plain<'_>,
+        mut edit: impl FnMut(Descriptor) -> Descriptor,
+    ) -> usize {
+        assert!(self.words != to.words);
+        let (from, to) = (self.at(&range), to.at(&range));
+        // SAFETY: words of two detached tables, which nobody else accesses. The references end with this call, and `edit` has
+        // neither table.
+        let (from, to) = unsafe {
+            (
+                core::slice::from_raw_parts_mut(from.as_ptr(), range.len()),
+                core::slice::from_raw_parts_mut(to.as_ptr(), range.len()),
+            )
+        };
+        let mut copied = 0;
+        for (from, to) in from.iter_mut().zip(to) {
+            if *from != 0 {
+                let entry = edit(Descriptor::from_raw(*from)).raw();
+                (*from, *to) = (entry, entry);
+                copied += 1;
+            }
+        }
+        copied
+    }
+
     /// Writes entries to `range`: the first is `entry`, each next one `STEP` more.
     pub(super) fn fill<const STEP: u64>(self, range: Range<usize>, entry: Descriptor) {
         /// Entries a round: constant steps from one sum, stored in pairs, cost less than two instructions each.

@@ -22,10 +22,6 @@ impl World {
         world
     }
 
-    fn advise(&mut self, addr: u64, pages: u64, advice: u64) {
-        assert_eq!(self.space.madvise(addr, pages * P, advice), Ok(()));
-    }
-
     /// Pages of the range that blocks map.
     fn huge_pages(&self, addr: u64, pages: u64) -> u64 {
         let mut footprint = Footprint::default();

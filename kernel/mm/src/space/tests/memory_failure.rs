@@ -249,3 +249,18 @@ fn an_address_space_needs_two_frames() {
         assert_eq!(machine.frames_in_use(), 0);
     }
 }
+
+#[test]
+fn forks() {
+    let prepare = || {
+        let mut world = sparse(30);
+        world.map(B, 4 * 512, RW);
+        world.advise(B, 4 * 512, 14);
+        world.fill(B, 600, 1);
+        world.map(B - P, 1, RW);
+        world.write(B - P, 1);
+        world
+    };
+    let fork = |world: &mut World| world.space.fork(Asid(7)).map(drop);
+    at_every_request(36, prepare, fork, Errno::ENOMEM);
+}

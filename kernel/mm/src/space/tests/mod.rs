@@ -4,6 +4,7 @@ mod advise;
 mod contents;
 mod fault;
 mod footprint;
+mod fork;
 mod guard;
 #[cfg(target_os = "linux")]
 mod host;
@@ -63,6 +64,8 @@ pub(super) const DONTUNMAP: u64 = 4;
 pub(super) struct World {
     pub(super) machine: FakeMachine,
     pub(super) space: AddressSpace<FakeMachine>,
+    /// Whether another address space lives on the same machine, so that its frames cannot be counted at the end.
+    pub(super) has_company: bool,
 }
 
 impl World {
@@ -76,6 +79,7 @@ impl World {
         Self {
             machine,
             space: space.expect("a frame for the top table"),
+            has_company: false,
         }
     }
 
@@ -124,6 +128,11 @@ impl World {
         let object = Object::memory(self.machine.clone(), "/memfd:test (deleted)").expect("heap");
         object.set_len(pages * P).expect("a length");
         object
+    }
+
+    /// `madvise` on `pages` pages, which must work.
+    pub(super) fn advise(&mut self, addr: u64, pages: u64, advice: u64) {
+        assert_eq!(self.space.madvise(addr, pages * P, advice), Ok(()));
     }
 
     pub(super) fn mremap(
@@ -219,7 +228,7 @@ impl World {
 impl Drop for World {
     /// Whatever a test did, an address space gives every frame back.
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.has_company || std::thread::panicking() {
             return;
         }
         let machine = self.machine.clone();
