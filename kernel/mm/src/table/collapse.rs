@@ -21,8 +21,8 @@ impl<M: Machine> PageTables<M> {
         mut fill: impl FnMut(usize, Option<Leaf>),
     ) -> bool {
         let found = self
-            .hook(Level::Pte, base)
-            .and_then(|hook| Some((hook, self.hanging(hook)?)));
+            .way::<{ Level::Pte as usize }>(base)
+            .and_then(|way| Some((way.hook(), way.table?)));
         let Some((hook, table)) = found else {
             return false;
         };

@@ -17,6 +17,34 @@ pub(super) struct Hook {
     pub(super) index: usize,
 }
 
+/// The way from the root to the table of level `LEVEL` for an address, as far as there are tables.
+#[derive(Clone, Copy)]
+pub(super) struct Way<const LEVEL: usize> {
+    /// One in a table of each level from the root down; those up to `last` are there.
+    hooks: [Hook; LEVEL],
+    /// The lowest hook on the way. Nothing hangs in it, or `table`.
+    last: usize,
+    /// The table at the end of the way.
+    pub(super) table: Option<Table>,
+}
+
+impl<const LEVEL: usize> Way<LEVEL> {
+    /// The lowest place on the way: where the table at its end hangs, or the highest that is missing would.
+    pub(super) const fn hook(&self) -> Hook {
+        self.hooks[self.last]
+    }
+
+    /// How many tables are missing above the one of level `LEVEL`.
+    pub(super) const fn missing(&self) -> usize {
+        LEVEL - 1 - self.last
+    }
+
+    /// Whether the way leads through `table`, of the level that `depth` says.
+    fn leads_through(&self, depth: usize, table: Table) -> bool {
+        self.last >= depth && self.hooks[depth].parent == table
+    }
+}
+
 /// Neighbouring entries of one table.
 pub(super) struct Run {
     pub(super) table: Table,
@@ -39,16 +67,16 @@ pub(super) fn in_one_table(level: Level, range: PageRange) -> bool {
 }
 
 impl<M: Machine> PageTables<M> {
-    /// Takes out and flushes the entries of level `LEVEL` that make up `range`, whose table hangs in `from`. `None` if the
-    /// general way must be gone, and nothing has changed: for contiguous groups, and where the table above would be empty
-    /// too, unless `refilled` says that it is not left so.
+    /// Takes out and flushes the entries of level `LEVEL` that make up `range`, whose table is at the end of `from`, and with them
+    /// every table that they leave empty, but for those that `spared` leads through. `None` if the general way must be gone, for
+    /// contiguous groups, and nothing has changed.
     #[inline]
     pub(super) fn take_out_few<const LEVEL: usize>(
         &mut self,
         range: PageRange,
-        from: Hook,
+        from: &Way<LEVEL>,
         run: &Run,
-        refilled: bool,
+        spared: Option<&Way<LEVEL>>,
     ) -> Option<Few> {
         let level = const { Level::ALL[LEVEL] };
         let (occupancy, contiguous) = run.table.state(&self.machine);
@@ -63,15 +91,7 @@ impl<M: Machine> PageTables<M> {
                 _ => words.iter().filter(|word| !word.get().is_absent()).count(),
             };
             if count == occupancy {
-                if !refilled && from.parent.occupancy(&self.machine) == 1 {
-                    return None;
-                }
-                self.live(from.parent)
-                    .set(from.index, run.table.entry().detached());
-                self.flush(range, Reach::Walk);
-                self.live(from.parent).set(from.index, Descriptor::ABSENT);
-                from.parent.lose(&self.machine, 1);
-                self.counters.written += 2;
+                self.take_out_tables(range, from, spared);
                 return Some(Few::Emptied(count));
             }
         }
@@ -84,27 +104,72 @@ impl<M: Machine> PageTables<M> {
         })
     }
 
-    /// Where the table of `level` for `address` hangs; `None` if the tables above are not there.
+    /// Takes out and flushes the table at the end of `from`, all of whose entries lie in `range`, and gives back the tables above that
+    /// hold nothing else.
+    #[inline]
+    fn take_out_tables<const LEVEL: usize>(
+        &mut self,
+        range: PageRange,
+        from: &Way<LEVEL>,
+        spared: Option<&Way<LEVEL>>,
+    ) {
+        let mut top = from.last;
+        while top > 0 {
+            let above = from.hooks[top].parent;
+            let stays = spared.is_some_and(|way| way.leads_through(top, above));
+            if stays || above.occupancy(&self.machine) != 1 {
+                break;
+            }
+            top -= 1;
+        }
+        let Hook { parent, index } = from.hooks[top];
+        let entry = self.live(parent).get(index);
+        self.live(parent).set(index, entry.detached());
+        self.flush(range, Reach::Walk);
+        self.live(parent).set(index, Descriptor::ABSENT);
+        parent.lose(&self.machine, 1);
+        self.counters.written += 2;
+        for hook in &from.hooks[top + 1..] {
+            self.live(hook.parent).set(hook.index, Descriptor::ABSENT);
+            hook.parent.lose(&self.machine, 1);
+            self.counters.written += 1;
+            self.give_table(hook.parent);
+        }
+    }
+
+    /// The way to the table of level `LEVEL` for `address`; `None` where a block is in it.
     #[inline(always)]
-    pub(super) fn hook(&self, level: Level, address: VirtAddr) -> Option<Hook> {
-        let (mut above, mut parent) = (Level::Pgd, self.root);
-        while let Some(next) = above.below().filter(|next| *next != level) {
-            let entry = self.live(parent).get(above.index(address));
+    pub(super) fn way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<Way<LEVEL>> {
+        let root = Hook {
+            parent: self.root,
+            index: Level::Pgd.index(address),
+        };
+        let mut way = Way {
+            hooks: [root; LEVEL],
+            last: 0,
+            table: None,
+        };
+        loop {
+            let above = Level::ALL[way.last];
+            let Hook { parent, index } = way.hook();
+            let entry = self.live(parent).get(index);
+            if entry.is_absent() {
+                return Some(way);
+            }
             if !entry.is_table(above) {
                 return None;
             }
-            (above, parent) = (next, Table::of(entry));
+            let table = Table::of(entry);
+            if way.last + 1 == LEVEL {
+                way.table = Some(table);
+                return Some(way);
+            }
+            way.last += 1;
+            way.hooks[way.last] = Hook {
+                parent: table,
+                index: Level::ALL[way.last].index(address),
+            };
         }
-        let index = above.index(address);
-        let entry = self.live(parent).get(index);
-        (entry.is_absent() || entry.is_table(above)).then_some(Hook { parent, index })
-    }
-
-    /// The table that hangs there.
-    #[inline]
-    pub(super) fn hanging(&self, hook: Hook) -> Option<Table> {
-        let entry = self.live(hook.parent).get(hook.index);
-        (!entry.is_absent()).then(|| Table::of(entry))
     }
 
     /// Detaches and flushes entries of a table that keeps others; answers how many are not absent.

@@ -33,13 +33,13 @@ impl<M: Machine> PageTables<M> {
 
     /// Unmaps pages of one leaf table the short way; `None` if that is not to be gone, and nothing has changed.
     fn unmap_few(&mut self, range: PageRange, sink: &mut impl FnMut(VirtAddr, Level, Leaf)) -> Option<()> {
-        let from = self.hook(Level::Pte, range.start())?;
+        let from = self.way::<{ Level::Pte as usize }>(range.start())?;
         let first = Level::Pte.index(range.start());
         let run = Run {
-            table: self.hanging(from)?,
+            table: from.table?,
             entries: first..first + range.pages() as usize,
         };
-        match self.take_out_few::<{ Level::Pte as usize }>(range, from, &run, false)? {
+        match self.take_out_few(range, &from, &run, None)? {
             Few::Nothing => {}
             Few::Kept(_) => {
                 self.drain_pages(run.table, range, sink);

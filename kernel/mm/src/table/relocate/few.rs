@@ -2,13 +2,13 @@
 //! are of that kind. It does what the general way does, without recursion.
 
 use super::graft::graft_words;
-use crate::PageRange;
 use crate::machine::Machine;
 use crate::table::PageTables;
 use crate::table::descriptor::Descriptor;
-use crate::table::few::{Few, Hook, Run, in_one_table};
+use crate::table::few::{Few, Hook, Run, Way, in_one_table};
 use crate::table::level::Level;
 use crate::table::page::Table;
+use crate::{PageRange, VirtAddr};
 use core::cmp::Ordering;
 use core::ops::Range;
 
@@ -34,27 +34,21 @@ impl<M: Machine> PageTables<M> {
 
     fn relocate_entries<const LEVEL: usize>(&mut self, source: PageRange, target: PageRange) -> Option<()> {
         let level = const { Level::ALL[LEVEL] };
-        let (from, to) = (
-            self.hook(level, source.start())?,
-            self.hook(level, target.start())?,
-        );
+        let from = self.way::<LEVEL>(source.start())?;
+        let to = self.way::<LEVEL>(target.start())?;
         let first = level.index(source.start());
-        let entries = first..first + (source.len() >> level.shift()) as usize;
         let run = Run {
-            table: self.hanging(from)?,
-            entries,
+            table: from.table?,
+            entries: first..first + (source.len() >> level.shift()) as usize,
         };
-        let at = level.index(target.start());
-
-        let refilled = from.parent == to.parent;
-        let count = match self.take_out_few::<LEVEL>(source, from, &run, refilled)? {
+        let count = match self.take_out_few(source, &from, &run, Some(&to))? {
             Few::Nothing => return Some(()),
             Few::Kept(count) => {
-                self.move_few(&run, to, at);
+                self.move_few(&run, &to, target.start());
                 count
             }
             Few::Emptied(count) => {
-                self.move_all(&run, to, at);
+                self.move_all(&run, &to, target.start());
                 count
             }
         };
@@ -63,34 +57,35 @@ impl<M: Machine> PageTables<M> {
         Some(())
     }
 
-    /// Moves detached entries to index `at` of the table that hangs at the target, or of a new one.
+    /// Moves detached entries to `target`, in the table that hangs there or in a new one.
     #[inline]
-    fn move_few(&mut self, run: &Run, to: Hook, at: usize) {
-        let hanging = self.hanging(to);
-        let target = match hanging {
+    fn move_few<const LEVEL: usize>(&mut self, run: &Run, to: &Way<LEVEL>, target: VirtAddr) {
+        let at = const { Level::ALL[LEVEL] }.index(target);
+        let table = match to.table {
             Some(table) => table,
             None => self.take_promised(),
         };
         let machine = &self.machine;
         let source = run.table.live(machine).words(run.entries.clone());
-        let moved = graft_words::<false>(source, target.live(machine).words(at..at + run.entries.len()));
-        if target != run.table {
+        let moved = graft_words::<false>(source, table.live(machine).words(at..at + run.entries.len()));
+        if table != run.table {
             run.table.lose(machine, moved);
-            target.gain(machine, moved);
+            table.gain(machine, moved);
         }
-        match hanging {
+        match to.table {
             Some(_) => self.publish(),
-            None => self.hang(to, target),
+            None => self.hang(to, table, target),
         }
     }
 
     /// Moves all that a table holds that was taken out, and the table with it if there is none at the target.
-    fn move_all(&mut self, run: &Run, to: Hook, at: usize) {
-        if self.hanging(to).is_none() {
-            self.shift_few(run, at);
-            self.hang(to, run.table);
+    fn move_all<const LEVEL: usize>(&mut self, run: &Run, to: &Way<LEVEL>, target: VirtAddr) {
+        // What hung at the target may have been this very table.
+        if to.table.is_none_or(|table| table == run.table) {
+            self.shift_few(run, const { Level::ALL[LEVEL] }.index(target));
+            self.hang(to, run.table, target);
         } else {
-            self.move_few(run, to, at);
+            self.move_few(run, to, target);
             self.give_table(run.table);
         }
     }
@@ -117,11 +112,21 @@ impl<M: Machine> PageTables<M> {
         }
     }
 
-    /// Hangs a table that nobody reaches at the target, and publishes it.
-    fn hang(&mut self, to: Hook, table: Table) {
+    /// Hangs a table that nobody reaches at the target, with those above it that are missing there, and publishes it.
+    #[inline]
+    fn hang<const LEVEL: usize>(&mut self, to: &Way<LEVEL>, mut table: Table, target: VirtAddr) {
+        for depth in (LEVEL - to.missing()..LEVEL).rev() {
+            let above = self.take_promised();
+            self.live(above)
+                .set(Level::ALL[depth].index(target), table.entry());
+            above.gain(&self.machine, 1);
+            self.counters.written += 1;
+            table = above;
+        }
         self.order_stores();
-        self.live(to.parent).set(to.index, table.entry());
-        to.parent.gain(&self.machine, 1);
+        let Hook { parent, index } = to.hook();
+        self.live(parent).set(index, table.entry());
+        parent.gain(&self.machine, 1);
         self.publish();
     }
 }
