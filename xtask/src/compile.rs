@@ -69,6 +69,13 @@ pub(crate) fn programs(core: &Core) -> Result<PathBuf> {
     Ok(output_folder())
 }
 
+/// Builds one of them for the host.
+pub(crate) fn host_program(package: &str) -> Result<PathBuf> {
+    command::run(cargo().args(["build", "--release", "--package", package]))
+        .with_context(|| format!("{package} could not be built for the host"))?;
+    Ok(workspace::target().join("release").join(package))
+}
+
 /// Where cargo puts what it builds for the board.
 fn output_folder() -> PathBuf {
     workspace::target().join(TARGET).join("release")

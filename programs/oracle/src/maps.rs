@@ -3,16 +3,8 @@
 use core::ops::Range;
 
 use rt::Errno;
-use rt::file::File;
 
-/// Room for the text: the arena with every page a mapping of its own would be more, but scripts are not that long.
-const ROOM: usize = 48 << 10;
-
-/// The text of `/proc/self/maps`.
-pub(crate) struct Maps {
-    text: [u8; ROOM],
-    length: usize,
-}
+use crate::lines::Lines;
 
 /// One of its lines.
 #[derive(Clone, Debug)]
@@ -27,37 +19,43 @@ pub(crate) struct Mapping<'a> {
     pub(crate) name: &'a str,
 }
 
-impl Maps {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// What the file's calls answer; `EOVERFLOW` if it is longer than there is room.
-    pub(crate) fn read() -> Result<Maps, Errno> {
-        let mut text = [0; ROOM];
-        let length = File::open(c"/proc/self/maps")?.read_into(&mut text)?.len();
-        match length < ROOM {
-            true => Ok(Maps { text, length }),
-            false => Err(Errno::EOVERFLOW),
-        }
+impl<'a> Mapping<'a> {
+    /// Reads a line of `maps`, or the first of those of `smaps`; `None` if it is none.
+    pub(crate) fn parse(line: &'a str) -> Option<Mapping<'a>> {
+        let mut words = line.split_ascii_whitespace();
+        let (start, end) = words.next()?.split_once('-')?;
+        let address = |text| u64::from_str_radix(text, 16).ok();
+        let (permissions, offset) = (words.next()?, words.next()?);
+        Some(Mapping {
+            range: address(start)?..address(end)?,
+            permissions,
+            offset,
+            // Device and inode are the system's own.
+            name: words.nth(2).unwrap_or(""),
+        })
     }
 
-    /// The mappings, in the order of the file. A line that is none ends them.
-    pub(crate) fn mappings(&self) -> impl Iterator<Item = Mapping<'_>> {
-        let text = core::str::from_utf8(&self.text[..self.length]).unwrap_or("");
-        text.lines().map_while(parse)
+    /// Whether it is the page that 32-bit x86 programs once called, which is in no address space's count.
+    fn is_gate(&self) -> bool {
+        self.name == "[vsyscall]"
     }
 }
 
-fn parse(line: &str) -> Option<Mapping<'_>> {
-    let mut words = line.split_ascii_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    let address = |text| u64::from_str_radix(text, 16).ok();
-    let (permissions, offset) = (words.next()?, words.next()?);
-    Some(Mapping {
-        range: address(start)?..address(end)?,
-        permissions,
-        offset,
-        // Device and inode are the system's own.
-        name: words.nth(2).unwrap_or(""),
-    })
+/// Calls `look` for each mapping below `end`, in the order of the file.
+///
+/// # Errors
+/// What the file's calls answer, and what `look` says.
+pub(crate) fn each<E: From<Errno>>(
+    end: u64,
+    mut look: impl FnMut(&Mapping<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut lines = Lines::open(c"/proc/self/maps")?;
+    while let Some(line) = lines.next()? {
+        match Mapping::parse(line) {
+            Some(mapping) if mapping.is_gate() => {}
+            Some(mapping) if mapping.range.start < end => look(&mapping)?,
+            _ => break,
+        }
+    }
+    Ok(())
 }

@@ -1,13 +1,15 @@
-//! What is in the arena: mappings, which pages are resident, and what they hold.
+//! What is in a script's places: mappings, which pages are resident, and what they hold.
 
 use core::fmt::{self, Write};
 
 use rt::memory::mincore;
 use rt::{Errno, PAGE};
 
-use crate::arena::ARENA;
-use crate::maps::{Mapping, Maps};
+use crate::maps::{self, Mapping};
+use crate::output::Output;
+use crate::places::{Place, Starts};
 use crate::probe::{BATCH, Probe};
+use crate::snapshot::Snapshot;
 
 /// Why nothing could be said.
 pub(crate) enum Trouble {
@@ -39,27 +41,55 @@ impl From<fmt::Error> for Trouble {
 }
 
 /// Writes a line for each mapping in the arena: its pages, protection, offset and kind, and for each resident page the word at
-/// its start, `!` if it can't be read.
-pub(crate) fn observe(probe: &Probe, out: &mut impl Write) -> Result<(), Trouble> {
-    let maps = Maps::read()?;
-    for mapping in maps
-        .mappings()
-        .filter(|mapping| mapping.range.start < ARENA.end && ARENA.start < mapping.range.end)
-    {
-        let page = |address: u64| address.saturating_sub(ARENA.start) / PAGE as u64;
-        write!(
-            out,
-            "  {:x}-{:x} {} {} {}",
-            page(mapping.range.start),
-            page(mapping.range.end),
-            mapping.permissions,
-            mapping.offset,
-            kind(mapping.name)
-        )?;
-        residents(probe, &mapping, out)?;
-        out.write_char('\n')?;
-    }
-    Ok(())
+/// its start, `!` if it can't be read. Of the annex, which is large, of the heap, and of the page at 0 the
+/// mappings only.
+///
+/// # Errors
+/// What the calls say that look.
+pub(crate) fn observe(
+    probe: &Probe,
+    starts: &Starts,
+    also: &[Place],
+    out: &mut Output,
+) -> Result<Snapshot, Trouble> {
+    let mut snapshot = Snapshot::default();
+    let arena = starts.range(Place::Arena);
+    maps::each::<Trouble>(arena.end, |mapping| {
+        if mapping.range.end > arena.start {
+            snapshot.add(mapping);
+            line(out, mapping, "", arena.start)?;
+            residents(probe, mapping, &arena, out)?;
+            return Ok(out.write_char('\n')?);
+        }
+        if mapping.range.start == 0 {
+            line(out, mapping, "null ", 0)?;
+            out.write_char('\n')?;
+        }
+        for &place in also {
+            let range = starts.range(place);
+            if mapping.range.start < range.end && range.start < mapping.range.end {
+                let name = if place == Place::Heap { "heap " } else { "annex " };
+                line(out, mapping, name, range.start)?;
+                out.write_char('\n')?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(snapshot)
+}
+
+/// All of a mapping's line but its pages' contents.
+fn line(out: &mut Output, mapping: &Mapping<'_>, place: &str, start: u64) -> fmt::Result {
+    let page = |address: u64| address.saturating_sub(start) / PAGE as u64;
+    write!(
+        out,
+        "  {place}{:x}-{:x} {} {} {}",
+        page(mapping.range.start),
+        page(mapping.range.end),
+        mapping.permissions,
+        mapping.offset,
+        kind(mapping.name)
+    )
 }
 
 /// What kind of object it is: the rest of the name is the system's own.
@@ -67,14 +97,19 @@ fn kind(name: &str) -> &str {
     match name {
         "" => "private",
         name if name.starts_with("/memfd:") => "object",
-        name if name.starts_with("/dev/zero") => "shared",
+        name if name.starts_with("/dev/zero") => "zero",
         name => name,
     }
 }
 
-fn residents(probe: &Probe, mapping: &Mapping<'_>, out: &mut impl Write) -> Result<(), Trouble> {
-    let mut at = mapping.range.start.max(ARENA.start);
-    let end = mapping.range.end.min(ARENA.end);
+fn residents(
+    probe: &Probe,
+    mapping: &Mapping<'_>,
+    arena: &core::ops::Range<u64>,
+    out: &mut Output,
+) -> Result<(), Trouble> {
+    let mut at = mapping.range.start.max(arena.start);
+    let end = mapping.range.end.min(arena.end);
     while at < end {
         let length = (BATCH * PAGE).min((end - at) as usize);
         let mut resident = [0; BATCH];
@@ -86,9 +121,11 @@ fn residents(probe: &Probe, mapping: &Mapping<'_>, out: &mut impl Write) -> Resu
             count += 1;
         }
         let mut words = [None; BATCH];
-        probe.read_all(&places[..count], &mut words)?;
+        if count > 0 {
+            probe.read_all(&places[..count], &mut words)?;
+        }
         for (place, word) in places[..count].iter().zip(words) {
-            write!(out, " {:x}=", (place - ARENA.start) / PAGE as u64)?;
+            write!(out, " {:x}=", (place - arena.start) / PAGE as u64)?;
             match word {
                 Some(word) => write!(out, "{word:x}")?,
                 None => out.write_char('!')?,

@@ -5,10 +5,21 @@ use core::fmt::{self, Write};
 /// Bytes of output that go in one system call.
 const ROOM: usize = 4096;
 
+/// How much of a script's account is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// Only its hash.
+    Hash,
+    /// The calls with their answers, and hashes of what was seen.
+    Calls,
+    /// All.
+    All,
+}
+
 /// Where a script's account goes.
 pub(crate) struct Output {
-    /// Whether it is printed.
-    pub(crate) verbose: bool,
+    /// How much of it is printed.
+    pub(crate) detail: Detail,
     hash: u64,
     buffer: [u8; ROOM],
     used: usize,
@@ -19,9 +30,9 @@ const START: u64 = 0xcbf2_9ce4_8422_2325;
 
 impl Output {
     /// With nothing in it.
-    pub(crate) fn new(verbose: bool) -> Self {
+    pub(crate) fn new(detail: Detail) -> Self {
         Output {
-            verbose,
+            detail,
             hash: START,
             buffer: [0; ROOM],
             used: 0,
@@ -33,7 +44,29 @@ impl Output {
         core::mem::replace(&mut self.hash, START)
     }
 
-    /// Prints, whether verbose or not, and outside the hash.
+    /// Writes down a call and its answer.
+    pub(crate) fn call(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        let detail = self.detail;
+        if detail == Detail::Calls {
+            self.detail = Detail::All;
+        }
+        let answer = self.write_fmt(text);
+        self.detail = detail;
+        answer
+    }
+
+    /// Ends what was seen after a call.
+    pub(crate) fn end_call(&mut self) -> fmt::Result {
+        match self.detail {
+            Detail::Calls => {
+                let hash = self.hash;
+                self.print(format_args!("  #{hash:016x}\n"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints, at any detail, and outside the hash.
     pub(crate) fn print(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
         Printed(self).write_fmt(text)
     }
@@ -61,9 +94,9 @@ impl Write for Output {
         for byte in text.bytes() {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        match self.verbose {
-            true => self.put(text.as_bytes()),
-            false => Ok(()),
+        match self.detail {
+            Detail::All => self.put(text.as_bytes()),
+            _ => Ok(()),
         }
     }
 }

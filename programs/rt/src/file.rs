@@ -11,9 +11,13 @@ pub struct File(i32);
 impl File {
     /// Opens a file for reading.
     pub fn open(path: &CStr) -> Result<File, Errno> {
+        File::open_with(path, O_RDONLY)
+    }
+
+    /// Opens a file that there is, with `O_*` flags.
+    pub fn open_with(path: &CStr, flags: u32) -> Result<File, Errno> {
         // SAFETY: the kernel reads the string, no more.
-        unsafe { crate::syscall!(__NR_openat, AT_FDCWD, path.as_ptr(), O_RDONLY, 0) }
-            .map(|fd| File(fd as i32))
+        unsafe { crate::syscall!(__NR_openat, AT_FDCWD, path.as_ptr(), flags, 0) }.map(|fd| File(fd as i32))
     }
 
     /// Makes a file in memory of `length` zero bytes, `memfd_create(2)`.

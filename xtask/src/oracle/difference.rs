@@ -1,52 +1,57 @@
-//! One difference: where it is, what it looks like, and the shortest script that shows it.
+//! One difference: where it is, and what it looks like.
 
-use anyhow::Result;
-
-use super::account::{Step, differing, steps};
-use super::sides::{Sides, Texts};
+use super::account::{Step, steps};
+use super::sides::Texts;
 
 /// The first step at which the two differ.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
     /// The calls up to it and including it.
     pub(super) script: Vec<String>,
+    /// The calls after it.
+    pub(super) rest: Vec<String>,
     /// What Linux did; `None` if it did nothing any more.
-    linux: Option<Step>,
+    pub(super) linux: Option<Step>,
     /// What Inarch did.
-    inarch: Option<Step>,
+    pub(super) inarch: Option<Step>,
 }
 
 impl Difference {
-    /// Finds it in two verbose accounts.
+    /// Finds it in two accounts.
     pub(super) fn find(texts: &Texts, name: &str) -> Option<Difference> {
         let (linux, inarch) = (steps(&texts.linux, name), steps(&texts.inarch, name));
         let at = (0..linux.len().max(inarch.len())).find(|&at| linux.get(at) != inarch.get(at))?;
         let longer = if linux.len() > at { &linux } else { &inarch };
+        let calls = |steps: &[Step]| steps.iter().map(|step| step.call.clone()).collect();
         Some(Difference {
-            script: longer[..=at].iter().map(|step| step.call.clone()).collect(),
+            script: calls(&longer[..=at]),
+            rest: calls(&longer[at + 1..]),
             linux: linux.get(at).cloned(),
             inarch: inarch.get(at).cloned(),
         })
     }
 
-    /// What is alike in two differences with the same reason: the call, its words that are no addresses or lengths, and
-    /// what kind of answer each gave.
+    /// The call.
+    pub(super) fn call(&self) -> &str {
+        self.script.last().map_or("", String::as_str)
+    }
+
+    /// What kind of answer Linux gave and what Inarch.
+    pub(super) fn answers(&self) -> [&str; 2] {
+        [&self.linux, &self.inarch].map(|step| step.as_ref().map_or("nothing", Step::kind_of_answer))
+    }
+
+    /// What is alike in two differences with the same reason: the call, its words that are names, and what kind of answer each
+    /// gave.
     pub(super) fn signature(&self) -> String {
-        let call = self.script.last().map_or("", String::as_str);
-        let words: Vec<&str> = call.split(' ').collect();
-        let choice = match words[..] {
-            ["mmap", _, _, _, flags, ..] => flags,
-            ["mremap", _, _, _, flags, _] => flags,
-            ["madvise", _, _, advice] => advice,
-            _ => "",
-        };
-        let answer = |step: &Option<Step>| match step {
-            None => "nothing".to_owned(),
-            Some(step) if step.answer.starts_with('E') => step.answer.clone(),
-            Some(_) => "ok".to_owned(),
-        };
-        let (linux, inarch) = (answer(&self.linux), answer(&self.inarch));
-        format!("{} {choice}: {linux} here {inarch}", words[0])
+        let mut words = self.call().split(' ');
+        let mut signature = words.next().unwrap_or("").to_owned();
+        for word in words.filter(|word| is_name(word)) {
+            signature.push(' ');
+            signature.push_str(word);
+        }
+        let [linux, inarch] = self.answers();
+        format!("{signature} = {linux} / {inarch}")
     }
 
     /// Prints it.
@@ -54,60 +59,52 @@ impl Difference {
         for call in &self.script {
             println!("    {call}");
         }
-        for (name, step) in [("Linux", &self.linux), ("Inarch", &self.inarch)] {
-            match step {
-                None => println!("  {name} says nothing any more"),
-                Some(step) => {
-                    println!("  {name}: {}", step.answer);
-                    // Only the lines that the other hasn't got.
-                    let other = if name == "Linux" {
-                        &self.inarch
-                    } else {
-                        &self.linux
-                    };
-                    let others = other.as_ref().map_or(&[][..], |other| &other.state);
-                    for line in step.state.iter().filter(|line| !others.contains(line)) {
-                        println!("      {line}");
-                    }
-                }
-            }
-        }
-    }
-
-    /// The same difference with as few calls as can be found by leaving out: chunks first, single calls last.
-    pub(super) fn shrink(self, sides: &Sides) -> Result<Difference> {
-        let mut calls = self.script.clone();
-        let mut size = calls.len().div_ceil(4);
-        while size > 0 {
-            let chunks: Vec<usize> = (0..calls.len().div_ceil(size)).collect();
-            let without = |left_out: &[usize]| -> Vec<String> {
-                let kept = calls
-                    .iter()
-                    .enumerate()
-                    .filter(|(at, _)| !left_out.contains(&(at / size)));
-                kept.map(|(_, call)| call.clone()).collect()
+        for (name, step, other) in [
+            ("Linux", &self.linux, &self.inarch),
+            ("Inarch", &self.inarch, &self.linux),
+        ] {
+            let Some(step) = step else {
+                println!("  {name} says nothing any more");
+                continue;
             };
-            let single: Vec<Vec<String>> = chunks.iter().map(|&chunk| without(&[chunk])).collect();
-            let removable = still_differing(sides, &single)?;
-            // Which of them can go together: the longest list, from the front, that can.
-            let lists: Vec<Vec<String>> = (1..=removable.len()).map(|n| without(&removable[..n])).collect();
-            match still_differing(sides, &lists)?.last() {
-                Some(&best) if lists[best].len() < calls.len() => calls = lists[best].clone(),
-                _ if size == 1 => break,
-                _ => size = (size / 3).max(1),
+            println!("  {name}: {}", step.answer);
+            // Only the lines that the other hasn't got.
+            let others = other.as_ref().map_or(&[][..], |other| &other.state);
+            for line in step.state.iter().filter(|line| !others.contains(line)) {
+                println!("      {line}");
             }
         }
-        let texts = sides.run_scripts(true, std::slice::from_ref(&calls))?;
-        Ok(Difference::find(&texts, "0").unwrap_or(self))
     }
 }
 
-/// The numbers of the scripts to which the two answer differently.
-fn still_differing(sides: &Sides, scripts: &[Vec<String>]) -> Result<Vec<usize>> {
-    if scripts.is_empty() {
-        return Ok(Vec::new());
+/// Whether a word of a call is a name, and no address or number.
+fn is_name(word: &str) -> bool {
+    !word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains('+')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(answer: &str) -> String {
+        format!(
+            "begin 7 usual\nread a+0 = 0x0\nmremap a+1000 0x1000 0x2000 MAYMOVE a+0 = {answer}\nread a+5 = 0x1\nscript 7 "
+        )
     }
-    let texts = sides.run_scripts(false, scripts)?;
-    let names = differing(&texts, (0..scripts.len()).map(|number| number.to_string()));
-    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+
+    #[test]
+    fn the_first_difference_is_found() {
+        let texts = Texts {
+            linux: text("a+5000"),
+            inarch: text("ENOMEM"),
+        };
+        let difference = Difference::find(&texts, "7").unwrap();
+        assert_eq!((difference.script.len(), difference.rest.len()), (2, 1));
+        assert_eq!(difference.signature(), "mremap MAYMOVE = ok / ENOMEM");
+        let same = Texts {
+            linux: text("0x0"),
+            inarch: text("0x0"),
+        };
+        assert!(Difference::find(&same, "7").is_none());
+    }
 }

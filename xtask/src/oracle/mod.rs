@@ -2,12 +2,16 @@
 
 mod account;
 mod difference;
+mod hunt;
+mod progress;
+mod report;
+mod script;
+mod shrink;
 mod sides;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -15,18 +19,26 @@ use clap::Args;
 use crate::compile::{self, Flavor};
 use crate::options::{BuildOptions, parse_seconds};
 use crate::setup::core::Core;
-use crate::{linux, say, setup, workspace};
-use difference::Difference;
-use sides::Sides;
+use crate::{linux, say, setup};
+use hunt::Hunt;
+use progress::Progress;
+use report::Report;
+use sides::{Detail, Reference, Sides};
 
 /// How many seeds a boot gets.
 const BATCH: u64 = 100;
 /// Scripts that are known to differ, with the reason.
 const KNOWN: &str = "programs/oracle/known.txt";
+/// Scripts that once differed.
+const REGRESSIONS: &str = "programs/oracle/regressions.txt";
+/// From when on a run must have met every rule and outcome.
+const COMPLETE: Duration = Duration::from_secs(600);
+/// Pages that a machine may have less after many scripts: what the kernel keeps aside.
+const KEPT_ASIDE: i64 = 256;
 
 /// Make random calls on Inarch and on Linux, and compare
 ///
-/// A seed stands for a script of 100 calls. After each call result, mappings, resident pages and contents must be those of
+/// A seed stands for a script of calls. After each call result, mappings, resident pages and contents must be those of
 /// Debian's newest Linux for arm64. A difference is shrunk to a short script.
 #[derive(Args)]
 #[command(after_help = "\
@@ -35,8 +47,11 @@ Examples:
   cargo xtask oracle --seeds 1..1000
   cargo xtask oracle --seconds 600      fresh seeds, for ten minutes
   cargo xtask oracle --seed 14          one seed again
+  cargo xtask oracle --class seals      scripts that seal memory
+  cargo xtask oracle --hostile          wild arguments
+  cargo xtask oracle --host             compared with the Linux of this computer
 
-Exit status: 0 if all that differed is known, 1 if not.")]
+Exit status: 0 if all that differed is known, 1 if not, or if a run of ten minutes or more did not meet every rule.")]
 pub(crate) struct Oracle {
     /// One seed
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "seconds"])]
@@ -47,6 +62,15 @@ pub(crate) struct Oracle {
     /// Fresh seeds for so long
     #[arg(long, value_parser = parse_seconds)]
     seconds: Option<Duration>,
+    /// Only scripts of this class
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
+    /// Wild arguments
+    #[arg(long)]
+    hostile: bool,
+    /// Compare with the Linux of this computer, without the classes in which that may differ
+    #[arg(long, conflicts_with = "linux")]
+    host: bool,
     /// Image of the Linux to compare with, instead of Debian's newest
     #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX")]
     linux: Option<PathBuf>,
@@ -66,25 +90,63 @@ impl Oracle {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
         let core = Core::ensure(&self.build)?;
-        let sides = Sides {
+        let mut sides = Sides {
             qemu: setup::qemu::ensure()?,
-            linux: self.linux.clone().map_or_else(linux::ensure, Ok)?,
+            reference: self.reference()?,
             kernel: compile::kernel(&core, Flavor::Plain)?,
             programs: compile::programs(&core)?,
+            options: self.options(),
         };
-        let mut report = Report::default();
-        report.run_known(&sides)?;
-        let started = Instant::now();
-        let (mut next, end) = self.range();
+        leave_out_missing(&mut sides)?;
+        let known = script::read(KNOWN)?;
+        let hunt = Hunt {
+            sides: &sides,
+            known: &known,
+            shrink: !self.no_shrink,
+        };
+        let (mut report, mut progress) = (Report::default(), Progress::new());
+        hunt.kept(&script::read(REGRESSIONS)?, &mut report)?;
+        let (start, end) = self.range();
+        let mut next = start;
         while next < end {
             let batch = (next, end.min(next + BATCH));
-            self.batch(&sides, batch, &mut report)?;
+            progress.show(
+                self.part(next - start, end - start, &progress),
+                &describe(&report),
+            );
+            self.batch(&hunt, batch, &mut report, &mut progress)?;
             next = batch.1;
-            if self.seconds.is_some_and(|seconds| started.elapsed() >= seconds) {
+            if self.seconds.is_some_and(|seconds| progress.elapsed() >= seconds) {
                 break;
             }
         }
-        Ok(report.print())
+        progress.hide();
+        let complete = self.seconds.is_some_and(|seconds| seconds >= COMPLETE) && self.class.is_none();
+        Ok(report.print(complete && !self.hostile))
+    }
+
+    fn reference(&self) -> Result<Reference> {
+        if self.host {
+            return Ok(Reference::Host(compile::host_program("oracle")?));
+        }
+        Ok(Reference::Linux(
+            self.linux.clone().map_or_else(linux::ensure, Ok)?,
+        ))
+    }
+
+    /// What the program gets for every script.
+    fn options(&self) -> Vec<String> {
+        let mut options = Vec::new();
+        if let Some(class) = &self.class {
+            options.extend(["-c".to_owned(), class.clone()]);
+        }
+        if self.hostile {
+            options.push("-w".to_owned());
+        }
+        if self.host {
+            options.push("-o".to_owned());
+        }
+        options
     }
 
     /// The seeds, the last one not included.
@@ -100,88 +162,62 @@ impl Oracle {
         }
     }
 
-    fn batch(&self, sides: &Sides, (from, to): (u64, u64), report: &mut Report) -> Result<()> {
-        let texts = sides.run(&[from.to_string(), to.to_string()], "")?;
+    /// What part of the run is done.
+    fn part(&self, seeds: u64, all: u64, progress: &Progress) -> f64 {
+        match self.seconds {
+            Some(seconds) => progress.elapsed().as_secs_f64() / seconds.as_secs_f64().max(1.0),
+            None => seeds as f64 / all as f64,
+        }
+    }
+
+    fn batch(
+        &self,
+        hunt: &Hunt<'_>,
+        (from, to): (u64, u64),
+        report: &mut Report,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let texts = hunt.sides.run_seeds(Detail::Hash, &[(from, to)])?;
         account::add_counts(&texts.linux, &mut report.counts);
         report.seeds += to - from;
+        let lost = account::lost_pages(&texts.inarch);
+        if self.hostile && lost > KEPT_ASIDE {
+            report
+                .troubles
+                .push(format!("{lost} pages lost by the seeds {from}..{to}"));
+        }
         let names = (from..to).map(|seed| seed.to_string());
-        for name in account::differing(&texts, names) {
-            let seed: u64 = name.parse()?;
-            let arguments = ["-v".to_owned(), name.clone(), (seed + 1).to_string()];
-            let Some(difference) = Difference::find(&sides.run(&arguments, "")?, &name) else {
-                say::warning(&format!("seed {name} differs only in company of others"));
-                report.new += 1;
-                continue;
-            };
-            if let Some(known) = report.known.get_mut(&difference.signature()) {
-                known.1 += 1;
-                continue;
-            }
-            report.new += 1;
-            println!("seed {name}: {}", difference.signature());
-            let difference = if self.no_shrink {
-                difference
-            } else {
-                difference.shrink(sides)?
-            };
-            difference.print();
-        }
-        Ok(())
-    }
-}
-
-/// What came out.
-#[derive(Default)]
-struct Report {
-    seeds: u64,
-    new: u64,
-    counts: BTreeMap<String, u64>,
-    /// By signature: the name, and how many seeds showed it.
-    known: BTreeMap<String, (String, u64)>,
-}
-
-impl Report {
-    /// Runs the scripts that are known to differ, and learns what they look like.
-    fn run_known(&mut self, sides: &Sides) -> Result<()> {
-        let text = std::fs::read_to_string(workspace::root().join(KNOWN))
-            .with_context(|| format!("could not read {KNOWN}"))?;
-        let parts: Vec<(&str, Vec<String>)> = text
-            .split("\nscript ")
-            .skip(1)
-            .map(|part| {
-                let mut lines = part.lines();
-                let name = lines.next().unwrap_or("").trim();
-                let calls = lines.filter(|line| !line.starts_with('#') && !line.is_empty());
-                (name, calls.map(str::to_owned).collect())
-            })
+        let differing: Vec<u64> = account::differing(&texts, names)
+            .iter()
+            .filter_map(|name| name.parse().ok())
             .collect();
-        if parts.is_empty() {
-            return Ok(());
-        }
-        let scripts: Vec<Vec<String>> = parts.iter().map(|part| part.1.clone()).collect();
-        let texts = sides.run_scripts(true, &scripts)?;
-        for (number, (name, _)) in parts.iter().enumerate() {
-            match Difference::find(&texts, &number.to_string()) {
-                Some(difference) => {
-                    self.known.insert(difference.signature(), ((*name).to_owned(), 0));
-                }
-                None => say::note(&format!("`{name}` differs no more: take it out of {KNOWN}")),
-            }
-        }
-        Ok(())
+        hunt.seeds(&differing, report, progress)
     }
+}
 
-    fn print(&self) -> ExitCode {
-        for (what, count) in &self.counts {
-            println!("{count:>10}  {what}");
-        }
-        for (signature, (name, count)) in &self.known {
-            println!("known difference `{name}` ({signature}): {count} seeds");
-        }
-        println!("{} seeds, {} new differences", self.seeds, self.new);
-        match self.new {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
-        }
+/// Asks both which calls they have: those that one hasn't got are left out.
+fn leave_out_missing(sides: &mut Sides) -> Result<()> {
+    let texts = sides.run(&["-p".to_owned()], "")?;
+    let mut missing = account::missing(&texts.linux);
+    missing.extend(account::missing(&texts.inarch));
+    missing.sort();
+    missing.dedup();
+    if !missing.is_empty() {
+        say::warning(&format!(
+            "left out, because one of both has no such call: {}",
+            missing.join(", ")
+        ));
     }
+    let options = missing.into_iter().flat_map(|name| ["-x".to_owned(), name]);
+    sides.options.extend(options);
+    Ok(())
+}
+
+fn describe(report: &Report) -> String {
+    let known: u64 = report.known.values().sum();
+    format!(
+        "{} seeds, {} new differences, {known} known",
+        report.seeds,
+        report.new.len()
+    )
 }

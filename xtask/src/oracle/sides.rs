@@ -1,7 +1,7 @@
 //! The two systems that answer the same scripts.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,22 +10,23 @@ use anyhow::{Context, Result};
 use crate::archive::{self, Contents};
 use crate::compile::Kernel;
 use crate::console::Annotator;
+use crate::linux;
 use crate::qemu::boot::{self, Captured};
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
-use crate::{linux, workspace};
+use crate::workspace;
 
 /// How long a machine may take for one batch of scripts.
 const TIMEOUT: Duration = Duration::from_secs(600);
 /// The file of scripts, where both systems have it.
 const SCRIPTS: &str = "scripts";
 
-/// One of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    /// The oracle.
-    Linux,
-    /// This kernel.
-    Inarch,
+/// Who says what is right.
+#[derive(Clone, Debug)]
+pub(super) enum Reference {
+    /// Linux in QEMU, with this image.
+    Linux(PathBuf),
+    /// The Linux that xtask runs on, with the program built for it.
+    Host(PathBuf),
 }
 
 /// What both are booted with.
@@ -34,10 +35,12 @@ pub(super) struct Sides {
     pub(super) qemu: PathBuf,
     /// This kernel.
     pub(super) kernel: Kernel,
-    /// Linux's image.
-    pub(super) linux: PathBuf,
+    /// What it is compared with.
+    pub(super) reference: Reference,
     /// Folder with the project's programs.
     pub(super) programs: PathBuf,
+    /// What all scripts are made with: options of the program.
+    pub(super) options: Vec<String>,
 }
 
 /// What both printed.
@@ -48,12 +51,56 @@ pub(super) struct Texts {
     pub(super) inarch: String,
 }
 
+/// How much the program prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A hash for each script.
+    Hash,
+    /// The calls and answers, and a hash of what was seen after each.
+    Calls,
+    /// Everything.
+    All,
+}
+
+impl Detail {
+    fn option(self) -> Option<&'static str> {
+        match self {
+            Detail::Hash => None,
+            Detail::Calls => Some("-b"),
+            Detail::All => Some("-v"),
+        }
+    }
+}
+
 impl Sides {
+    /// Runs the scripts of ranges of seeds, the last one not included.
+    pub(super) fn run_seeds(&self, detail: Detail, ranges: &[(u64, u64)]) -> Result<Texts> {
+        let mut arguments = self.options.clone();
+        arguments.extend(detail.option().map(str::to_owned));
+        arguments.extend(
+            ranges
+                .iter()
+                .flat_map(|(from, to)| [from, to].map(u64::to_string)),
+        );
+        self.run(&arguments, "")
+    }
+
+    /// Runs scripts, each a list of calls; their names are their numbers.
+    pub(super) fn run_scripts(&self, detail: Detail, scripts: &[Vec<String>]) -> Result<Texts> {
+        let mut text = String::new();
+        for (number, calls) in scripts.iter().enumerate() {
+            text.push_str(&format!("script {number}\n{}\n", calls.join("\n")));
+        }
+        let mut arguments = vec!["-s".to_owned(), format!("/{SCRIPTS}")];
+        arguments.extend(detail.option().map(str::to_owned));
+        self.run(&arguments, &text)
+    }
+
     /// Runs the program `oracle` on both at once.
     pub(super) fn run(&self, arguments: &[String], scripts: &str) -> Result<Texts> {
         std::thread::scope(|scope| {
-            let linux = scope.spawn(|| self.run_on(Side::Linux, arguments, scripts));
-            let inarch = self.run_on(Side::Inarch, arguments, scripts)?;
+            let linux = scope.spawn(|| self.ask_reference(arguments, scripts));
+            let inarch = self.ask_inarch(arguments, scripts)?;
             let linux = linux
                 .join()
                 .unwrap_or_else(|_| anyhow::bail!("Linux's run has panicked"))?;
@@ -61,65 +108,81 @@ impl Sides {
         })
     }
 
-    /// Runs scripts, each a list of calls; their names are their numbers.
-    pub(super) fn run_scripts(&self, verbose: bool, scripts: &[Vec<String>]) -> Result<Texts> {
-        let mut text = String::new();
-        for (number, calls) in scripts.iter().enumerate() {
-            text.push_str(&format!("script {number}\n{}\n", calls.join("\n")));
-        }
-        let mut arguments = vec!["-s".to_owned(), format!("/{SCRIPTS}")];
-        if verbose {
-            arguments.insert(0, "-v".to_owned());
-        }
-        self.run(&arguments, &text)
+    fn ask_inarch(&self, arguments: &[String], scripts: &str) -> Result<String> {
+        let folder = folder("inarch", scripts)?;
+        let contents = Contents {
+            program: self.programs.join("oracle"),
+            arguments: arguments.iter().map(Into::into).collect(),
+            root: Some(folder.clone()),
+            ..Contents::default()
+        };
+        let words = ["semihosting", "notty=012"].map(str::to_owned);
+        self.boot(
+            &Machine::default(),
+            &self.kernel.image,
+            &words,
+            &contents,
+            &folder,
+        )
     }
 
-    fn run_on(&self, side: Side, arguments: &[String], scripts: &str) -> Result<String> {
-        let name = format!("{side:?}").to_lowercase();
-        let folder = workspace::scratch("oracle")?.join(&name);
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join(SCRIPTS), scripts).context("could not write the scripts")?;
-        let contents = match side {
-            Side::Inarch => Contents {
-                program: self.programs.join("oracle"),
-                arguments: arguments.iter().map(Into::into).collect(),
-                root: Some(folder.clone()),
-                ..Contents::default()
-            },
-            Side::Linux => {
+    fn ask_reference(&self, arguments: &[String], scripts: &str) -> Result<String> {
+        let folder = folder("linux", scripts)?;
+        match &self.reference {
+            Reference::Linux(image) => {
                 std::fs::copy(self.programs.join("oracle"), folder.join("oracle"))?;
                 let line = format!("0 oracle {}\n", arguments.join(" "));
                 std::fs::write(folder.join("tests.txt"), line)?;
-                Contents {
+                let contents = Contents {
                     program: self.programs.join(linux::INIT),
                     root: Some(folder.clone()),
                     ..Contents::default()
-                }
+                };
+                self.boot(
+                    &linux_machine(),
+                    image,
+                    &linux::words(linux::INIT),
+                    &contents,
+                    &folder,
+                )
             }
-        };
-        let archive = folder.with_extension("cpio");
-        archive::write(&contents, &archive)?;
-        self.boot(side, &archive)
+            Reference::Host(program) => {
+                let path = folder.join(SCRIPTS).display().to_string();
+                let here = |argument: &String| match *argument == format!("/{SCRIPTS}") {
+                    true => path.clone(),
+                    false => argument.clone(),
+                };
+                let mut command = Command::new(program);
+                let output = command
+                    .args(arguments.iter().map(here))
+                    .stderr(Stdio::inherit())
+                    .output()
+                    .with_context(|| format!("could not run {}", program.display()))?;
+                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            }
+        }
     }
 
-    fn boot(&self, side: Side, archive: &std::path::Path) -> Result<String> {
-        let (image, words) = match side {
-            Side::Inarch => (
-                &self.kernel.image,
-                ["semihosting", "notty=012"].map(str::to_owned).to_vec(),
-            ),
-            Side::Linux => (&self.linux, linux::words(linux::INIT)),
-        };
+    fn boot(
+        &self,
+        machine: &Machine,
+        image: &Path,
+        words: &[String],
+        contents: &Contents,
+        folder: &Path,
+    ) -> Result<String> {
+        let archive = folder.with_extension("cpio");
+        archive::write(contents, &archive)?;
         let kernel = Kernel {
             elf: self.kernel.elf.clone(),
-            image: image.clone(),
+            image: image.to_owned(),
         };
         let load = Load {
             kernel: &kernel,
-            archive: Some(archive),
-            words: &words,
+            archive: Some(&archive),
+            words,
         };
-        let mut command = Machine::default().command(&self.qemu, &load, Serial::Output, Debugger::None)?;
+        let mut command = machine.command(&self.qemu, &load, Serial::Output, Debugger::None)?;
         let annotator = Arc::new(Annotator::new(self.kernel.elf.clone()));
         let (out, err) = (Captured::default(), Captured::default());
         boot::run(
@@ -131,4 +194,20 @@ impl Sides {
         )?;
         Ok(out.text().replace('\r', "") + &err.text())
     }
+}
+
+/// Linux's machine: its address space is the same on every CPU, and this one takes QEMU less time than `max`.
+fn linux_machine() -> Machine {
+    Machine {
+        cpu: "cortex-a72".to_owned(),
+        ..Machine::default()
+    }
+}
+
+/// What a side finds at its root.
+fn folder(side: &str, scripts: &str) -> Result<PathBuf> {
+    let folder = workspace::scratch("oracle")?.join(side);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join(SCRIPTS), scripts).context("could not write the scripts")?;
+    Ok(folder)
 }

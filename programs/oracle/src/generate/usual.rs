@@ -1,34 +1,49 @@
-//! Random calls. They depend on the seed alone, never on an answer, so that both systems get the same ones.
-//!
-//! Most arguments are such that the call can succeed, around a few places where mappings meet; some are wrong in a way
-//! that the call must notice. A wrong argument never names memory outside the arena that is mapped.
+//! The calls that every script has.
 
 use rt::linux::general::*;
 
-use crate::arena::ARENA;
+use super::{Maker, PAGE};
 use crate::call::{Call, Kind};
+use crate::places::Place;
 use crate::random::Random;
 use crate::world::OBJECT_PAGES;
 
-const PAGE: u64 = rt::PAGE as u64;
 /// The places where most of the calls go, as pages of the arena: across a border of leaf tables, across a border of the
 /// tables above, well inside, and where a kernel that looks from the top finds its first room.
 const PLACES: [u64; 7] = [502, 502, 502, 1014, 1014, 1620, 2030];
 /// How far from such a place.
-const SPREAD: u64 = 18;
+pub(super) const SPREAD: u64 = 18;
 /// The greatest usual length, in pages.
 const LENGTH: u64 = 10;
 
-const NONE: u64 = PROT_NONE as u64;
-const R: u64 = PROT_READ as u64;
-const W: u64 = PROT_WRITE as u64;
+pub(super) const NONE: u64 = PROT_NONE as u64;
+pub(super) const R: u64 = PROT_READ as u64;
+pub(super) const W: u64 = PROT_WRITE as u64;
 const X: u64 = PROT_EXEC as u64;
-const MAYMOVE: u64 = MREMAP_MAYMOVE as u64;
-const TO: u64 = MAYMOVE | MREMAP_FIXED as u64;
-const DONTUNMAP: u64 = MREMAP_DONTUNMAP as u64;
+pub(super) const MAYMOVE: u64 = MREMAP_MAYMOVE as u64;
+pub(super) const TO: u64 = MAYMOVE | MREMAP_FIXED as u64;
+pub(super) const DONTUNMAP: u64 = MREMAP_DONTUNMAP as u64;
+/// Private anonymous memory at a fixed place.
+pub(super) const PRIVATE: u64 = (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED) as u64;
+/// No file.
+pub(super) const NOTHING: u64 = u64::MAX;
 
-/// `MADV_FREE` is not among them: when its pages go is no part of a contract. Nor is `MADV_MERGEABLE`, of which Inarch says
-/// what a Linux without it says.
+/// The calls, and how often each comes.
+pub(super) const CALLS: &[(u64, Maker)] = &[
+    (7, mmap),
+    (2, munmap),
+    (4, mprotect),
+    (3, madvise),
+    (1, |random| {
+        Call::new(Kind::Mincore, &[address(random), length(random)])
+    }),
+    (5, write),
+    (1, |random| Call::new(Kind::Read, &[place(random)])),
+    (9, mremap),
+    (1, |_| Call::new(Kind::Look, &[])),
+];
+
+/// `MADV_*` that say how pages are used.
 const ADVICE: [u32; 22] = [
     MADV_NORMAL,
     MADV_RANDOM,
@@ -54,32 +69,13 @@ const ADVICE: [u32; 22] = [
     u32::MAX,
 ];
 
-/// How many calls of a script only fill the arena.
-const FILLING: u64 = 12;
-
-/// Call number `index` of a script.
-pub(crate) fn call(random: &mut Random, index: u64) -> Call {
-    let (kind, words) = match random.below(32) {
-        _ if index < FILLING => (Kind::Mmap, fill(random)),
-        0..=6 => (Kind::Mmap, mmap(random)),
-        7 | 8 => (Kind::Munmap, [address(random), length(random), 0, 0, 0, 0]),
-        9..=12 => (Kind::Mprotect, mprotect(random)),
-        13..=15 => (Kind::Madvise, madvise(random)),
-        16 => (Kind::Mincore, [address(random), length(random), 0, 0, 0, 0]),
-        17..=21 => (Kind::Write, [place(random), 1 + random.below(255), 0, 0, 0, 0]),
-        22 => (Kind::Read, [place(random), 0, 0, 0, 0, 0]),
-        _ => (Kind::Mremap, mremap(random)),
-    };
-    Call { kind, words }
-}
-
 /// The address of a page.
-fn place(random: &mut Random) -> u64 {
-    ARENA.start + (random.one_of(&PLACES) + random.below(SPREAD)) * PAGE
+pub(super) fn place(random: &mut Random) -> u64 {
+    Place::Arena.page(random.one_of(&PLACES) + random.below(SPREAD))
 }
 
 /// The address of a page, seldom one inside it.
-fn address(random: &mut Random) -> u64 {
+pub(super) fn address(random: &mut Random) -> u64 {
     place(random)
         + match random.once_in(60) {
             true => 1 + random.below(PAGE - 1),
@@ -88,7 +84,7 @@ fn address(random: &mut Random) -> u64 {
 }
 
 /// A length in bytes: a few pages, seldom a table's worth, nothing, a part of a page, or one that wraps.
-fn length(random: &mut Random) -> u64 {
+pub(super) fn length(random: &mut Random) -> u64 {
     match random.below(60) {
         0 => 0,
         1 => 512 * PAGE,
@@ -96,12 +92,31 @@ fn length(random: &mut Random) -> u64 {
         3 | 4 => (1 + random.below(LENGTH)) * PAGE - random.below(PAGE),
         5 if random.once_in(4) => u64::MAX,
         5 if random.once_in(3) => u64::MAX - 2 * PAGE + 1,
-        _ => (1 + random.below(LENGTH)) * PAGE,
+        _ => pages(random),
     }
 }
 
+/// A length of a few pages.
+pub(super) fn pages(random: &mut Random) -> u64 {
+    (1 + random.below(LENGTH)) * PAGE
+}
+
+/// A protection.
+pub(super) fn prot(random: &mut Random) -> u64 {
+    random.one_of(&[R, R | W, R | W, R | W, NONE, R | X, R | W | X, W])
+}
+
+/// Writes to a page.
+pub(super) fn write(random: &mut Random) -> Call {
+    Call::new(Kind::Write, &[place(random), 1 + random.below(255)])
+}
+
+pub(super) fn munmap(random: &mut Random) -> Call {
+    Call::new(Kind::Munmap, &[address(random), length(random)])
+}
+
 /// A mapping that succeeds, of more pages than is usual.
-fn fill(random: &mut Random) -> [u64; 6] {
+pub(super) fn fill(random: &mut Random) -> Call {
     let (at, length) = (place(random), (1 + random.below(SPREAD)) * PAGE);
     let prot = random.one_of(&[R | W, R | W, R | W, R, NONE]);
     let kind = match random.below(8) {
@@ -109,27 +124,22 @@ fn fill(random: &mut Random) -> [u64; 6] {
         1 | 2 => random.one_of(&[MAP_SHARED, MAP_PRIVATE].map(u64::from)) as u32,
         _ => MAP_PRIVATE | MAP_ANONYMOUS,
     };
-    let offset = match kind & MAP_ANONYMOUS {
-        0 => random.below(OBJECT_PAGES) * PAGE,
-        _ => 0,
+    let (object, offset) = match kind & MAP_ANONYMOUS {
+        0 => (random.below(2), random.below(OBJECT_PAGES) * PAGE),
+        _ => (NOTHING, 0),
     };
     let populate = random.one_of(&[0, 0, 0, MAP_POPULATE].map(u64::from));
     let flags = u64::from(kind | MAP_FIXED) | populate;
-    let object = if kind & MAP_ANONYMOUS == 0 {
-        random.below(2)
-    } else {
-        u64::MAX
-    };
-    [at, length, prot, flags, object, offset]
+    Call::new(Kind::Mmap, &[at, length, prot, flags, object, offset])
 }
 
-fn mmap(random: &mut Random) -> [u64; 6] {
+pub(super) fn mmap(random: &mut Random) -> Call {
     let mut at = address(random);
     let mut length = length(random);
     let prot = random.one_of(&[R, R | W, R | W, R | W, NONE, NONE, R | X, R | W | X, W]);
     let mut flags = random.one_of(&[MAP_FIXED, MAP_FIXED, MAP_FIXED, MAP_FIXED_NOREPLACE, 0].map(u64::from));
     flags |= random.one_of(&[0, 0, 0, 0, 0, MAP_NORESERVE, MAP_POPULATE, MAP_STACK].map(u64::from));
-    let (mut object, mut offset) = (u64::MAX, 0);
+    let (mut object, mut offset) = (NOTHING, 0);
     match random.below(6) {
         0 => flags |= u64::from(MAP_SHARED | MAP_ANONYMOUS),
         1 | 2 => {
@@ -151,29 +161,30 @@ fn mmap(random: &mut Random) -> [u64; 6] {
         8 => flags |= 1 << 27,
         _ => {}
     }
-    [at, length, prot, flags, object, offset]
+    Call::new(Kind::Mmap, &[at, length, prot, flags, object, offset])
 }
 
-fn mprotect(random: &mut Random) -> [u64; 6] {
+pub(super) fn mprotect(random: &mut Random) -> Call {
     let prot = match random.once_in(50) {
         true => 0x100,
-        false => random.one_of(&[R, R | W, R | W, R | W, NONE, R | X, R | W | X, W]),
+        false => prot(random),
     };
-    [address(random), length(random), prot, 0, 0, 0]
+    Call::new(Kind::Mprotect, &[address(random), length(random), prot])
 }
 
-fn madvise(random: &mut Random) -> [u64; 6] {
+fn madvise(random: &mut Random) -> Call {
     let advice = random.one_of(&ADVICE.map(u64::from));
-    [address(random), length(random), advice, 0, 0, 0]
+    Call::new(Kind::Madvise, &[address(random), length(random), advice])
 }
 
-fn mremap(random: &mut Random) -> [u64; 6] {
-    let (old, old_length) = (address(random), length(random));
-    let new_length = match random.below(5) {
+/// Any `mremap`.
+pub(super) fn mremap(random: &mut Random) -> Call {
+    let (mut old, mut old_length) = (address(random), length(random));
+    let mut new_length = match random.below(5) {
         0..=2 => old_length,
         _ => length(random),
     };
-    let flags = random.one_of(&[
+    let mut flags = random.one_of(&[
         0,
         0,
         MAYMOVE,
@@ -186,10 +197,10 @@ fn mremap(random: &mut Random) -> [u64; 6] {
         TO | DONTUNMAP,
         MAYMOVE | DONTUNMAP,
     ]);
-    let (mut old, mut old_length, mut flags) = (old, old_length, flags);
-    // Half of the moves keep the place within a leaf table, so that whole tables can go.
+    // A third of the moves keep the place within a leaf table, so that whole tables can go.
+    let arena = Place::Arena.page(0);
     let mut new = match random.once_in(3) {
-        true => ARENA.start + (old - ARENA.start + 512 * PAGE) % (2048 * PAGE),
+        true => arena + (old - arena + 512 * PAGE) % (2048 * PAGE),
         false => address(random),
     };
     match random.below(100) {
@@ -202,14 +213,14 @@ fn mremap(random: &mut Random) -> [u64; 6] {
         6 => old_length = 1 << 48,
         7 => old_length = 0,
         8 => new = old + random.below(4) * PAGE,
-        9 => return [old, old_length, 1 << 48, flags, new, 0],
-        10 => return [old, old_length, (1 << 48) + PAGE, flags, new, 0],
-        11 => return [old, old_length, 0, flags, new, 0],
+        9 => new_length = 1 << 48,
+        10 => new_length = (1 << 48) + PAGE,
+        11 => new_length = 0,
         _ => {}
     }
     if old_length == 0 && old == new {
         // A duplicate onto itself loses the data on Linux, and is refused here.
         old += PAGE;
     }
-    [old, old_length, new_length, flags, new, 0]
+    Call::new(Kind::Mremap, &[old, old_length, new_length, flags, new])
 }

@@ -1,0 +1,49 @@
+//! No call reaches out of the arena into what keeps the address space shut.
+
+use super::PAGE;
+use super::usual::TO;
+use crate::call::{Call, Format, Kind};
+use crate::places::Place;
+
+/// Lengths from which on a range is no range at all, wherever it begins: such calls fail.
+const SENSELESS: u64 = 1 << 48;
+
+/// Shortens what would reach behind the arena's end.
+pub(super) fn to_arena(call: &mut Call) {
+    let words = &mut call.words;
+    match (call.kind, call.kind.formats()) {
+        (Kind::Mremap, _) => {
+            let same = words[1] == words[2];
+            words[1] = clip(untag(words[0]), words[1]);
+            if same {
+                words[2] = words[1];
+            }
+            if words[3] & TO == TO {
+                words[2] = clip(words[4], words[2]);
+            }
+            if same {
+                words[1] = words[2];
+            }
+        }
+        (Kind::Stripes, _) => words[1] = clip(words[0], words[1] * PAGE) / PAGE,
+        (_, [Format::Address, Format::Hex, ..]) => words[1] = clip(untag(words[0]), words[1]),
+        _ => {}
+    }
+}
+
+/// The length, or as much of it as the arena has.
+fn clip(at: u64, length: u64) -> u64 {
+    let arena = Place::Arena.range();
+    match arena.contains(&at) && length < SENSELESS {
+        true => length.min(arena.end - at),
+        false => length,
+    }
+}
+
+/// Without a tag, which arm64 ignores.
+pub(super) fn untag(address: u64) -> u64 {
+    match address & 1 << 55 {
+        0 => address & !(0xff << 56),
+        _ => address,
+    }
+}

@@ -1,0 +1,153 @@
+//! Calls with wild arguments: numbers around all the limits that there are, and numbers without any sense.
+
+use super::PAGE;
+use super::clip::{self, untag};
+use super::usual;
+use crate::call::{Call, Format, Kind};
+use crate::places::Place;
+use crate::random::Random;
+
+/// The calls of the family.
+const KINDS: [Kind; 18] = [
+    Kind::Mmap,
+    Kind::Mmap,
+    Kind::Munmap,
+    Kind::Mprotect,
+    Kind::Mremap,
+    Kind::Mremap,
+    Kind::Mremap,
+    Kind::Madvise,
+    Kind::Mincore,
+    Kind::Mlock,
+    Kind::Mlock2,
+    Kind::Munlock,
+    Kind::Msync,
+    Kind::RemapFilePages,
+    Kind::PkeyMprotect,
+    Kind::ProcessMadvise,
+    Kind::Mbind,
+    Kind::Raw,
+];
+
+/// Numbers around which rules change.
+const EDGES: [u64; 16] = [
+    0,
+    PAGE,
+    0x1_0000,
+    1 << 21,
+    1 << 31,
+    1 << 32,
+    1 << 39,
+    1 << 47,
+    1 << 48,
+    1 << 52,
+    1 << 55,
+    1 << 56,
+    1 << 63,
+    0xffff << 48,
+    u64::MAX << 12,
+    u64::MAX,
+];
+
+/// Numbers of system calls that there are not, and will not be soon.
+const NO_CALLS: [u64; 6] = [244, 600, 4095, 1 << 31, u32::MAX as u64, u64::MAX];
+
+/// A call with wild arguments.
+pub(super) fn call(random: &mut Random) -> Call {
+    let kind = KINDS[random.below(KINDS.len() as u64) as usize];
+    let mut call = Call::new(kind, &[]);
+    for (word, format) in call.words.iter_mut().zip(kind.formats()) {
+        *word = match format {
+            Format::Address => wild_address(random),
+            Format::Hex | Format::Number => wild_length(random),
+            Format::Bits(names) | Format::Value(names) => {
+                let named = names[random.below(names.len() as u64) as usize].1;
+                let other = names[random.below(names.len() as u64) as usize].1;
+                match random.below(8) {
+                    0 => wild_number(random),
+                    1 => named | 1 << random.below(64),
+                    2 => named,
+                    _ => named | other,
+                }
+            }
+        };
+    }
+    if kind == Kind::Raw {
+        call.words[0] = NO_CALLS[random.below(NO_CALLS.len() as u64) as usize];
+    }
+    clip::to_arena(&mut call);
+    match is_harmless(&call) {
+        true => call,
+        false => usual::mremap(random),
+    }
+}
+
+fn wild_number(random: &mut Random) -> u64 {
+    match random.below(4) {
+        0 => random.next(),
+        1 => random.next() >> random.below(64),
+        _ => {
+            let distance =
+                random.one_of(&[0, 0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, usual::SPREAD * PAGE]);
+            let edge = random.one_of(&EDGES);
+            match random.once_in(2) {
+                true => edge.wrapping_add(distance),
+                false => edge.wrapping_sub(distance),
+            }
+        }
+    }
+}
+
+fn wild_address(random: &mut Random) -> u64 {
+    match random.below(6) {
+        0 | 1 => wild_number(random),
+        2 => usual::place(random) | random.below(256) << 56,
+        3 => usual::place(random) | 1 << random.below(64),
+        4 => usual::address(random),
+        _ => usual::place(random),
+    }
+}
+
+fn wild_length(random: &mut Random) -> u64 {
+    match random.below(3) {
+        0 => wild_number(random),
+        // Behind the last address, from somewhere in the arena.
+        1 if random.once_in(3) => 0u64
+            .wrapping_sub(usual::place(random))
+            .wrapping_add(random.below(3) * PAGE),
+        _ => usual::length(random),
+    }
+}
+
+/// Whether the call leaves alone whatever lies outside of the arena.
+fn is_harmless(call: &Call) -> bool {
+    let [first, second, third, fourth, fifth, ..] = call.words;
+    match call.kind {
+        // What these do to the fence and the program itself does no harm, and is put back.
+        Kind::Mincore | Kind::Mlock | Kind::Mlock2 | Kind::Munlock | Kind::Msync | Kind::Raw => true,
+        Kind::Mremap => {
+            let onto_itself = second.wrapping_add(PAGE - 1) < PAGE && untag(first) == fifth;
+            is_ours(first, second)
+                && (is_ours(fifth, third) || fourth & usual::TO != usual::TO)
+                && !onto_itself
+        }
+        _ => is_ours(first, second),
+    }
+}
+
+/// Whether a range lies in the arena, or is no range of anybody's.
+fn is_ours(at: u64, length: u64) -> bool {
+    const TOP: u64 = 1 << 48;
+    let arena = Place::Arena.range();
+    [at, untag(at)].into_iter().all(|at| {
+        let start = at & !(PAGE - 1);
+        let Some(end) = at
+            .checked_add(length)
+            .and_then(|end| end.checked_next_multiple_of(PAGE))
+        else {
+            // It wraps, or the rounding does: some calls take that for no length at all.
+            return start >= TOP || arena.contains(&start);
+        };
+        start >= TOP || length == 0 || arena.start <= start && end <= arena.end
+    })
+}

@@ -1,0 +1,117 @@
+//! Files of scripts that are kept: each with a name and the reason why it is there.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace;
+
+/// A script that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// What it is called.
+    pub(super) name: String,
+    /// What differences count as this one, if it is one that is known.
+    pub(super) pattern: Option<Pattern>,
+    /// The calls.
+    pub(super) calls: Vec<String>,
+}
+
+/// What a difference must be like: the words of its call, and both answers, where `*` stands for anything.
+///
+/// ```text
+/// like madvise * * PAGEOUT = ok / ok
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    call: Vec<String>,
+    answers: [String; 2],
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Option<Pattern> {
+        let (call, answers) = text.split_once(" = ")?;
+        let (linux, inarch) = answers.split_once(" / ")?;
+        Some(Pattern {
+            call: call.split(' ').map(str::to_owned).collect(),
+            answers: [linux.trim().to_owned(), inarch.trim().to_owned()],
+        })
+    }
+
+    /// Whether a call with these answers, `ok` or an error's name, is like that.
+    pub(super) fn fits(&self, call: &str, linux: &str, inarch: &str) -> bool {
+        let words: Vec<&str> = call.split(' ').collect();
+        self.call.len() == words.len()
+            && self
+                .call
+                .iter()
+                .zip(words)
+                .all(|(pattern, word)| fits_word(pattern, word))
+            && fits_word(&self.answers[0], linux)
+            && fits_word(&self.answers[1], inarch)
+    }
+}
+
+/// Whether a word is the pattern's, or one of its alternatives between commas.
+fn fits_word(pattern: &str, word: &str) -> bool {
+    pattern == "*" || pattern.split(',').any(|choice| choice == word)
+}
+
+/// Reads a file of the workspace.
+pub(super) fn read(path: &str) -> Result<Vec<Kept>> {
+    let path = workspace::root().join(Path::new(path));
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+    parse(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn parse(text: &str) -> Result<Vec<Kept>> {
+    let mut scripts: Vec<Kept> = Vec::new();
+    for line in text.lines().map(str::trim_end) {
+        if let Some(name) = line.strip_prefix("script ") {
+            scripts.push(Kept {
+                name: name.to_owned(),
+                ..Kept::default()
+            });
+        } else if line.is_empty() || line.starts_with('#') {
+        } else if let Some(script) = scripts.last_mut() {
+            match line.strip_prefix("like ") {
+                Some(pattern) => {
+                    script.pattern =
+                        Some(Pattern::parse(pattern).with_context(|| format!("no pattern: {line}"))?);
+                }
+                None => script.calls.push(line.to_owned()),
+            }
+        } else {
+            bail!("a call before the first script: {line}");
+        }
+    }
+    Ok(scripts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# All of them.\n\nscript one of them\n# Why.\nlike madvise * * COLD,PAGEOUT = ok / *\nmmap a\nmadvise b\n\nscript two\nread c\n";
+
+    #[test]
+    fn scripts_are_read() {
+        let scripts = parse(TEXT).unwrap();
+        assert_eq!(scripts.len(), 2);
+        assert_eq!(scripts[0].name, "one of them");
+        assert_eq!(scripts[0].calls, ["mmap a", "madvise b"]);
+        assert_eq!((scripts[1].pattern.is_none(), scripts[1].calls.len()), (true, 1));
+        assert!(parse("read c").is_err());
+        assert!(parse("script one\nlike nothing").is_err());
+    }
+
+    #[test]
+    fn patterns_fit() {
+        let pattern = Pattern::parse("madvise * * COLD,PAGEOUT = ok / *").unwrap();
+        assert!(pattern.fits("madvise a+0 0x1000 COLD", "ok", "ENOMEM"));
+        assert!(!pattern.fits("madvise a+0 0x1000 COLD", "EINVAL", "ok"));
+        assert!(!pattern.fits("madvise a+0 0x1000 FREE", "ok", "ok"));
+        assert!(!pattern.fits("madvise a+0 0x1000", "ok", "ok"));
+    }
+}
