@@ -91,6 +91,43 @@ pub(crate) fn second() -> u64 {
     bits(&SECOND)
 }
 
+/// The names of the bits of `AT_HWCAP`, from the lowest, as `/proc/cpuinfo` has them.
+const FIRST_NAMES: [&str; 29] = [
+    "fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp", "cpuid",
+    "asimdrdm", "jscvt", "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve",
+    "asimdfhm", "dit", "uscat", "ilrcpc", "flagm", "ssbs",
+];
+
+/// Those of `AT_HWCAP2`.
+const SECOND_NAMES: [&str; 17] = [
+    "dcpodp",
+    "sve2",
+    "sveaes",
+    "svepmull",
+    "svebitperm",
+    "svesha3",
+    "svesm4",
+    "flagm2",
+    "frint",
+    "svei8mm",
+    "svef32mm",
+    "svef64mm",
+    "svebf16",
+    "i8mm",
+    "bf16",
+    "dgh",
+    "rng",
+];
+
+/// What a program may use, by name.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let named = |bits: u64, names: &'static [&'static str]| {
+        let numbered = (0..).zip(names);
+        numbered.filter_map(move |(bit, name)| (bits >> bit & 1 == 1).then_some(*name))
+    };
+    named(first(), &FIRST_NAMES).chain(named(second(), &SECOND_NAMES))
+}
+
 fn bits(capabilities: &[Capability]) -> u64 {
     let present = |capability: &&Capability| {
         let field = read(capability.register) >> capability.shift & 0xf;

@@ -70,6 +70,11 @@ impl Descriptors {
         self.put(index, Descriptor { file, close_on_exec })
     }
 
+    /// How many numbers there is room for, as Linux tells it: by powers of two, from 64.
+    pub(crate) fn size(&self) -> usize {
+        self.slots.len().next_power_of_two().max(64)
+    }
+
     /// Closes `number`; the file is given back, to be dropped without the table's lock.
     ///
     /// # Errors

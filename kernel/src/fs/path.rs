@@ -204,6 +204,10 @@ fn lookup(path: &[u8]) -> Result<Place, Errno> {
         let inner = path.strip_prefix(b"proc/").unwrap_or_default();
         return proc::lookup(inner).map(Place::Proc).ok_or(Errno::ENOENT);
     }
+    if path == b"sys" || path.starts_with(b"sys/") {
+        let inner = path.strip_prefix(b"sys/").unwrap_or_default();
+        return proc::sys::lookup(inner).map(Place::Proc).ok_or(Errno::ENOENT);
+    }
     if let b"dev/console" | b"dev/tty" = path {
         return Ok(Place::Console);
     }

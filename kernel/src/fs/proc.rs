@@ -17,10 +17,14 @@ use crate::sync::Mutex;
 
 mod counters;
 mod listing;
+mod machine;
 mod maps;
 mod pagemap;
+mod program;
 mod setting;
 mod smaps;
+mod status;
+pub(crate) mod sys;
 
 use counters::counters;
 use listing::{Listing, Style};
@@ -51,13 +55,27 @@ type Named = (&'static str, u32, Content);
 
 /// The files of `/proc/PID`, see `proc_pid(5)`.
 const OF_PROCESS: &[Named] = &[
-    ("cmdline", 0o444, Content::Text(command_line)),
-    ("comm", 0o444, Content::Text(command)),
+    ("auxv", 0o400, Content::Text(program::auxiliary_vector)),
+    ("cmdline", 0o444, Content::Text(program::command_line)),
+    ("comm", 0o444, Content::Text(program::command)),
+    ("environ", 0o400, Content::Text(program::environment)),
+    ("limits", 0o444, Content::Text(program::limits)),
     ("maps", 0o444, Content::Mappings(Style::Maps)),
     ("pagemap", 0o400, Content::PageMap),
     ("smaps", 0o444, Content::Mappings(Style::Smaps)),
     ("smaps_rollup", 0o444, Content::Text(smaps::rollup)),
-    ("statm", 0o444, Content::Text(statm)),
+    ("stat", 0o444, Content::Text(program::stat)),
+    ("statm", 0o444, Content::Text(program::statm)),
+    ("status", 0o444, Content::Text(status::status)),
+];
+
+/// The files of `/proc` itself.
+const OF_MACHINE: &[Named] = &[
+    ("cpuinfo", 0o444, Content::Text(machine::cpuinfo)),
+    ("loadavg", 0o444, Content::Text(machine::loadavg)),
+    ("meminfo", 0o444, Content::Text(machine::meminfo)),
+    ("uptime", 0o444, Content::Text(machine::uptime)),
+    ("version", 0o444, Content::Text(machine::version)),
 ];
 
 /// The files of the kernel's own.
@@ -87,15 +105,20 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
     let process = process::scheduler::try_current()?.process.clone();
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     match (first, rest) {
-        ("", _) => Some(folder(
+        ("", _) => Some(folder_of(
             path,
+            OF_MACHINE,
             &[&format!("{}", process.id), "inarch", "self", "sys"],
         )),
         ("inarch", "") => Some(folder_of(path, OWN, &[])),
         ("inarch", name) => file(OWN, name, path, process),
         ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
         ("sys", rest) => of_settings(process, path, rest),
-        (number, rest) => of_process(process::find(number.parse().ok()?)?, path, rest),
+        (name, rest) => match name.parse() {
+            Ok(id) => of_process(process::find(id)?, path, rest),
+            Err(_) if rest.is_empty() => file(OF_MACHINE, name, path, process),
+            Err(_) => None,
+        },
     }
 }
 
@@ -313,29 +336,4 @@ impl File for TextFile {
     fn path(&self) -> &[u8] {
         self.path.as_bytes()
     }
-}
-
-fn command_line(process: &Process) -> Vec<u8> {
-    process.arguments.clone()
-}
-
-fn command(process: &Process) -> Vec<u8> {
-    // The first thread's name is the process's.
-    let name = process::find_thread(process.id)
-        .map(|thread| *thread.name.lock())
-        .unwrap_or_default();
-    let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    [&name[..len], b"\n"].concat()
-}
-
-/// Sizes in pages; only the first, all mappings together, and the sixth, data and stack, are known exactly.
-fn statm(process: &Process) -> Vec<u8> {
-    let usage = process.space.lock().usage();
-    format!(
-        "{} 0 0 {} 0 {} 0\n",
-        usage.total,
-        usage.exec,
-        usage.data + usage.stack
-    )
-    .into_bytes()
 }

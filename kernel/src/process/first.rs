@@ -158,6 +158,7 @@ fn load(thread: &Thread, file: &StoredFile, program: &Program) -> UserFrame {
                 .process
                 .signal_return
                 .store(loaded.signal_return, Ordering::Relaxed);
+            *thread.process.outline.lock() = loaded.outline;
             loaded.frame
         }
         Err(failure) => {

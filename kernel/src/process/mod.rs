@@ -28,7 +28,7 @@ pub(crate) use thread::Thread;
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use mm::{AddressSpace, Errno, PhysAddr};
 
@@ -38,6 +38,7 @@ use crate::memory::{self, Machine};
 use crate::sync::Mutex;
 use asid::Asid;
 use credentials::Credentials;
+use exec::Outline;
 use limits::Limits;
 use signal::Actions;
 
@@ -54,6 +55,8 @@ pub(crate) struct Process {
     pub(crate) executable: Vec<u8>,
     /// The arguments that it was started with, each with its NUL (`/proc/PID/cmdline`).
     pub(crate) arguments: Vec<u8>,
+    /// Where the program's parts lie in its memory.
+    pub(crate) outline: Mutex<Outline>,
     /// Its memory. Never held while copying from or to the program.
     pub(crate) space: Mutex<AddressSpace<Machine>>,
     /// Its open files.
@@ -125,6 +128,7 @@ impl Process {
                 .iter()
                 .flat_map(|argument| [*argument, &[0]].concat())
                 .collect(),
+            outline: Mutex::new(Outline::default()),
             space: Mutex::new(space),
             files: Mutex::new(Descriptors::default()),
             limits: Mutex::new(limits),
@@ -205,6 +209,27 @@ pub(crate) fn find(id: u32) -> Option<Arc<Process>> {
         .filter_map(Weak::upgrade)
         .find(|thread| thread.process.id == id);
     thread.map(|thread| thread.process.clone())
+}
+
+/// How many threads `process` has.
+pub(crate) fn thread_count(process: &Process) -> u64 {
+    let threads = THREADS.lock();
+    let of_process = |thread: &Arc<Thread>| thread.process.id == process.id;
+    threads
+        .iter()
+        .filter_map(Weak::upgrade)
+        .filter(of_process)
+        .count() as u64
+}
+
+/// Of all address spaces, the pages that count towards the commit limit and the page tables.
+pub(crate) fn total_usage() -> (u64, u64) {
+    let sums = (AtomicU64::new(0), AtomicU64::new(0));
+    for_each_space(|space| {
+        sums.0.fetch_add(space.usage().accounted, Ordering::Relaxed);
+        sums.1.fetch_add(space.table_pages(), Ordering::Relaxed);
+    });
+    (sums.0.into_inner(), sums.1.into_inner())
 }
 
 /// Does `work` on every address space, one after the other. Takes no memory: a file is also cut to get some back.

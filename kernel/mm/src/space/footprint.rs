@@ -36,6 +36,10 @@ pub struct Footprint {
     pub lazy_free: u64,
     /// `AnonHugePages`: anonymous memory that is mapped by 2 MiB blocks.
     pub anonymous_blocks: u64,
+    /// What executable, not writable mappings span, in memory or not (`VmExe` and `VmLib`).
+    pub mapped_code: u64,
+    /// What stacks span (`VmStk`).
+    pub mapped_stack: u64,
     /// `Pss`, `Pss_Dirty` and their like: every page divided by the number of entries that map it.
     pub proportional: Proportional,
 }
@@ -66,6 +70,16 @@ impl Footprint {
     /// `Rss`
     pub const fn resident(&self) -> u64 {
         self.shared_clean + self.shared_dirty + self.private_clean + self.private_dirty
+    }
+
+    /// Counts what a part of `vma` spans.
+    fn add_span(&mut self, vma: &Vma, bytes: u64) {
+        if vma.is_exec() {
+            self.mapped_code += bytes;
+        }
+        if vma.is_stack() {
+            self.mapped_stack += bytes;
+        }
     }
 
     /// Counts one page of `vma`.
@@ -131,12 +145,14 @@ impl<M: Machine> AddressSpace<M> {
                 // A block that begins before the part is counted from where the part begins.
                 let at = start.max(part.start());
                 if left == 0 {
+                    footprint.add_span(&vma, at - part.start());
                     return at;
                 }
                 let pages = ((start + level.size()).min(part.end()) - at) >> PAGE_SHIFT;
                 self.add_leaf(&vma, at, pages, (start, level, leaf), footprint);
                 left = left.saturating_sub(pages);
             }
+            footprint.add_span(&vma, part.len());
             left = left.saturating_sub(PAGES_PER_MAPPING);
         }
         range.end()

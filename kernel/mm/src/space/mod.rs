@@ -124,10 +124,6 @@ pub struct Usage {
     pub total: u64,
     /// Pages of private writable mappings (`VmData`).
     pub data: u64,
-    /// Pages of executable, not writable mappings (`VmExe` and `VmLib`).
-    pub exec: u64,
-    /// Pages of stacks (`VmStk`).
-    pub stack: u64,
     /// Pages of locked mappings (`VmLck`).
     pub locked: u64,
     /// Pages that count towards the commit limit.

@@ -9,19 +9,13 @@ use crate::{PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
 impl<M: Machine> AddressSpace<M> {
     pub(super) fn count_usage(&self) -> Usage {
         let totals = self.tree.totals();
-        let mut usage = Usage {
+        Usage {
             mappings: totals.mappings,
             total: totals.bytes >> PAGE_SHIFT,
             data: totals.data >> PAGE_SHIFT,
             locked: totals.locked >> PAGE_SHIFT,
             accounted: totals.accounted >> PAGE_SHIFT,
-            ..Usage::default()
-        };
-        for vma in self.tree.iter(everything()) {
-            usage.exec += if vma.is_exec() { vma.range.pages() } else { 0 };
-            usage.stack += if vma.is_stack() { vma.range.pages() } else { 0 };
         }
-        usage
     }
 
     pub(super) fn list_from(&self, addr: u64) -> impl Iterator<Item = Mapping<'_>> {

@@ -9,6 +9,7 @@ use mm::{AddressSpace, Backing, Errno, MapRequest, Object, PAGE_SIZE, TASK_SIZE}
 
 use super::auxv::{Facts, Strings};
 use super::image::{Image, Protection, Refusal, Segment};
+use super::outline::Outline;
 use super::stack::{self, Contents};
 use super::vdso::{self, Vdso};
 use crate::arch::{UserFrame, hwcap};
@@ -70,6 +71,8 @@ pub(crate) struct Loaded {
     pub(crate) frame: UserFrame,
     /// Where signal handlers return to.
     pub(crate) signal_return: u64,
+    /// Where its parts lie.
+    pub(crate) outline: Outline,
 }
 
 /// Loads a program into `space`, which is empty and active: its pages are written as the program itself would write them.
@@ -86,10 +89,12 @@ pub(crate) fn load(space: &Mutex<Space>, start: &Start<'_>) -> Result<Loaded, Fa
         vdso::map(&mut space).map_err(|errno| Failure::Unmappable("the vdso", errno))?
     };
     clear_tails(&image)?;
-    let stack = fill_stack(start, facts(&image, vdso))?;
+    let mut outline = Outline::of(&image);
+    fill_stack(start, facts(&image, vdso), &mut outline)?;
     Ok(Loaded {
-        frame: UserFrame::new(image.entry, stack),
+        frame: UserFrame::new(image.entry, outline.stack),
         signal_return: vdso.signal_return,
+        outline,
     })
 }
 
@@ -210,8 +215,8 @@ fn facts(image: &Image, vdso: Vdso) -> Facts {
     }
 }
 
-/// Copies the first words and strings to the top of the stack and answers the stack pointer.
-fn fill_stack(start: &Start<'_>, mut facts: Facts) -> Result<u64, Failure> {
+/// Copies the first words and strings to the top of the stack, and notes where they lie.
+fn fill_stack(start: &Start<'_>, mut facts: Facts, outline: &mut Outline) -> Result<(), Failure> {
     let mut seed = [0; 16];
     random::fill(&mut seed);
     let contents = Contents {
@@ -222,5 +227,14 @@ fn fill_stack(start: &Start<'_>, mut facts: Facts) -> Result<u64, Failure> {
     };
     let stack = stack::build(TASK_SIZE, &contents, &mut facts).map_err(|_| Failure::ArgumentsTooLarge)?;
     user::copy_out(stack.bottom, &stack.bytes).map_err(|_| Failure::OutOfMemory)?;
-    Ok(stack.bottom)
+    outline.stack = stack.bottom;
+    outline.auxiliary = stack
+        .auxiliary
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    (outline.arguments, outline.environment) = (stack.arguments, stack.environment);
+    let strings = start.environment.iter();
+    outline.environment_bytes = strings.flat_map(|string| [*string, &[0]].concat()).collect();
+    Ok(())
 }

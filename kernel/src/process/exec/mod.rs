@@ -3,6 +3,7 @@
 mod auxv;
 mod image;
 mod load;
+mod outline;
 mod stack;
 #[cfg(feature = "ktest")]
 mod tests;
@@ -10,6 +11,7 @@ mod vdso;
 
 pub(crate) use auxv::CLOCK_TICKS;
 pub(crate) use load::{Failure, Loaded, Start, load};
+pub(crate) use outline::Outline;
 
 /// The limit on the stack's size that a program starts with (`RLIMIT_STACK`).
 pub(crate) const STACK_SIZE: u64 = 8 << 20;

@@ -2,6 +2,7 @@
 //! (System V ABI, "process initialization"; the order of the strings is Linux's).
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::auxv::{self, Facts, Strings};
 
@@ -29,6 +30,12 @@ pub(crate) struct Stack {
     pub(crate) bottom: u64,
     /// The bytes from there to the top.
     pub(crate) bytes: Vec<u8>,
+    /// Where the strings of the arguments lie, one behind the other.
+    pub(crate) arguments: Range<u64>,
+    /// Where those of the environment lie.
+    pub(crate) environment: Range<u64>,
+    /// The auxiliary vector.
+    pub(crate) auxiliary: Vec<u64>,
 }
 
 /// The arguments and environment are larger than a quarter of the stack.
@@ -41,8 +48,11 @@ pub(crate) fn build(top: u64, contents: &Contents<'_>, facts: &mut Facts) -> Res
     // From the top down, so that the last string pushed lies lowest.
     strings.push(&[0; 8]);
     let path = strings.push_string(contents.path);
+    let environment_end = strings.at;
     let environment = strings.push_all(contents.environment);
+    let arguments_end = strings.at;
     let arguments = strings.push_all(contents.arguments);
+    let arguments_start = strings.at;
     let platform = strings.push_string(PLATFORM);
     let random = strings.push(&contents.random);
     facts.strings = Strings {
@@ -56,7 +66,8 @@ pub(crate) fn build(top: u64, contents: &Contents<'_>, facts: &mut Facts) -> Res
     words.push(0);
     words.extend_from_slice(&environment);
     words.push(0);
-    words.extend(auxv::build(facts));
+    let auxiliary = auxv::build(facts);
+    words.extend_from_slice(&auxiliary);
 
     let bottom = (strings.at - 8 * words.len() as u64) & !15;
     if top - bottom > LARGEST {
@@ -65,7 +76,13 @@ pub(crate) fn build(top: u64, contents: &Contents<'_>, facts: &mut Facts) -> Res
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.resize((strings.at - bottom) as usize, 0);
     bytes.extend(strings.reversed.iter().rev());
-    Ok(Stack { bottom, bytes })
+    Ok(Stack {
+        bottom,
+        bytes,
+        arguments: arguments_start..arguments_end,
+        environment: arguments_end..environment_end,
+        auxiliary,
+    })
 }
 
 /// Strings that grow down from the top of the stack, kept in reverse so that pushing is appending.

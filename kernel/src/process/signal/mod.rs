@@ -37,6 +37,8 @@ pub(crate) mod number {
     pub(crate) const SIGSTOP: u8 = linux::SIGSTOP as u8;
 }
 
+/// All signals there are.
+pub(crate) const ALL_SIGNALS: core::ops::RangeInclusive<u8> = 1..=LAST;
 /// The highest signal.
 const LAST: u8 = 64;
 /// The first of the real-time signals, of which several can be pending.
@@ -202,6 +204,11 @@ impl ThreadSignals {
         self.pending
             .iter()
             .fold(Set::default(), |set, signal| set.with(signal.number))
+    }
+
+    /// How many are pending; of a real-time signal each counts.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.pending.len()
     }
 
     /// Whether a signal is pending that isn't blocked.
