@@ -12,6 +12,8 @@ use crate::symbols::{Symbols, address_in};
 
 /// How a kernel panic's first line begins.
 pub(crate) const PANIC: &str = "kernel panic";
+/// How the line begins that tells the exit status where no host listens (docs/boot.md).
+const VERDICT: &str = "inarch: exit status ";
 /// A line longer than this is no line that the kernel prints.
 const LONGEST_LINE: usize = 4096;
 /// How much of the end of a stream is kept, to be quoted in an error.
@@ -24,6 +26,8 @@ pub(crate) struct Annotator {
     symbols: Mutex<Option<Option<Symbols>>>,
     panicking: AtomicBool,
     traced: AtomicBool,
+    /// Outer `None`: not to be looked for; inner: not seen yet.
+    verdict: Option<Mutex<Option<u8>>>,
 }
 
 impl Annotator {
@@ -34,7 +38,25 @@ impl Annotator {
             symbols: Mutex::new(None),
             panicking: AtomicBool::new(false),
             traced: AtomicBool::new(false),
+            verdict: None,
         }
+    }
+
+    /// The same, for a machine whose exit status comes out as a line, because it has no other way to tell.
+    pub(crate) fn with_verdict(elf: PathBuf) -> Self {
+        Annotator {
+            verdict: Some(Mutex::new(None)),
+            ..Self::new(elf)
+        }
+    }
+
+    /// The exit status, once that line has come.
+    pub(crate) fn verdict(&self) -> Option<u8> {
+        *self
+            .verdict
+            .as_ref()?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the kernel has panicked: its message and an address of its call stack were seen.
@@ -44,6 +66,11 @@ impl Annotator {
 
     /// What to add to the end of a line.
     pub(crate) fn annotation(&self, line: &str) -> Option<String> {
+        if let Some(verdict) = &self.verdict
+            && let Some(status) = line.strip_prefix(VERDICT)
+        {
+            *verdict.lock().unwrap_or_else(PoisonError::into_inner) = status.parse().ok();
+        }
         if line.starts_with(PANIC) {
             self.panicking.store(true, Ordering::Relaxed);
         }

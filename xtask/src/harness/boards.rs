@@ -1,9 +1,11 @@
 //! The Raspberry Pis that QEMU imitates, as part of every whole run: in-kernel tests and program tests on each.
 
+use std::path::Path;
+
 use libtest_mimic::Trial;
 
 use super::program::Case;
-use super::report;
+use super::{boots, report};
 use crate::qemu::machine::Machine;
 use crate::qemu::raspi::Model;
 use crate::setup::device_trees;
@@ -41,20 +43,25 @@ impl Boards {
             .map(move |(model, reason)| report::skipped(format!("{kind}{}", model.name()), reason))
     }
 
-    /// Program tests on each, under names of their own.
-    pub(crate) fn cases(&self, programs: &[Case]) -> impl Iterator<Item = Case> {
-        self.machines
-            .iter()
-            .flat_map(|machine| programs.iter().map(|case| on(machine, case)))
+    /// Program tests on each, and the boot tests that say something about boards, under names of their own.
+    pub(crate) fn cases(&self, programs: &[Case], folder: &Path) -> impl Iterator<Item = Case> {
+        self.machines.iter().flat_map(move |machine| {
+            let programs = programs.iter().cloned();
+            let boots = boots::cases(folder, machine);
+            programs.chain(boots).map(|case| on(machine, case))
+        })
     }
 }
 
-/// A program's test on a board.
-fn on(machine: &Machine, case: &Case) -> Case {
-    let name = case.name.strip_prefix("program::").unwrap_or(&case.name);
+/// A test on a board, unless it has a machine of its own already.
+fn on(machine: &Machine, case: Case) -> Case {
+    let (_kind, name) = case.name.split_once("::").unwrap_or(("", &case.name));
     Case {
         name: format!("boot::{}::{name}", machine.name()),
-        machine: Some(machine.clone()),
-        ..case.clone()
+        machine: case
+            .machine
+            .filter(|own| own.raspi == machine.raspi)
+            .or_else(|| Some(machine.clone())),
+        ..case
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::placements;
 use super::program::{Case, Expected};
 use crate::exit;
 use crate::options::Size;
@@ -23,6 +24,7 @@ pub(crate) fn cases(folder: &Path, usual: &Machine) -> Vec<Case> {
         .map(|(name, machine)| boot(&hello, &name, machine))
         .collect();
     cases.extend(other_cores(&hello, usual));
+    cases.extend(placements::cases(&boot(&hello, "", usual.clone()), usual));
     cases.push(without_semihosting(&hello));
     cases.push(without_archive());
     cases.push(with_input(&folder.join("echo")));

@@ -12,6 +12,7 @@ pub(crate) mod boots;
 pub(crate) mod c_programs;
 pub(crate) mod host;
 pub(crate) mod kernel;
+pub(crate) mod placements;
 pub(crate) mod program;
 pub(crate) mod protocol;
 pub(crate) mod refusals;

@@ -114,7 +114,11 @@ impl Case {
         };
         let machine = self.machine.as_ref().unwrap_or(&bench.machine);
         let mut command = machine.command(&bench.qemu, &load, Serial::Output, bench.debugger)?;
-        let annotator = Arc::new(Annotator::new(bench.kernel.elf.clone()));
+        let elf = bench.kernel.elf.clone();
+        let annotator = Arc::new(match words.iter().any(|word| word == "semihosting") {
+            true => Annotator::new(elf),
+            false => Annotator::with_verdict(elf),
+        });
         let (out, err) = (Captured::default(), Captured::default());
         let timeout = Some(bench.timeout).filter(|_| bench.debugger == Debugger::None);
         let end = boot::run(

@@ -15,6 +15,8 @@ use crate::process::{Process, status_of};
 
 /// How long a kernel that has panicked may take to end the machine. It may have panicked before it knew how to.
 const AFTER_PANIC: Duration = Duration::from_secs(3);
+/// How long one may take that has told the exit status, if it knows how to.
+const AFTER_VERDICT: Duration = Duration::from_secs(1);
 /// How long QEMU may take to end after it has closed its streams.
 const AFTER_STREAMS: Duration = Duration::from_secs(5);
 /// How often a run looks whether the kernel has panicked.
@@ -69,7 +71,7 @@ pub(crate) fn run(
     let err = copy_in_background(from_err, err, annotator.clone(), done);
 
     let mut deadline = timeout.and_then(|timeout| started.checked_add(timeout));
-    let mut panicked = false;
+    let mut said_all = false;
     let mut streams = 2;
     while streams > 0 {
         let left = deadline.map_or(LOOK, |deadline| {
@@ -80,9 +82,15 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if annotator.panicked() && !panicked {
-            panicked = true;
-            let soon = Instant::now() + AFTER_PANIC;
+        let patience = match annotator.verdict() {
+            Some(_) => Some(AFTER_VERDICT),
+            None => annotator.panicked().then_some(AFTER_PANIC),
+        };
+        if let Some(patience) = patience
+            && !said_all
+        {
+            said_all = true;
+            let soon = Instant::now() + patience;
             deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -97,8 +105,11 @@ pub(crate) fn run(
     qemu.end();
     // QEMU has ended, so that its streams have: the copies end soon.
     let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
+    if let Some(verdict) = annotator.verdict() {
+        return Ok(End::Status(verdict));
+    }
     let Some(status) = status else {
-        return Ok(match panicked || annotator.panicked() {
+        return Ok(match annotator.panicked() {
             true => End::Panicked,
             false => End::TimedOut(timeout.unwrap_or_default()),
         });
@@ -198,6 +209,20 @@ mod tests {
         let limit = Duration::from_millis(200);
         let (end, out, _) = shell("echo on; exec sleep 60", Some(limit));
         assert_eq!((end, out.as_str()), (End::TimedOut(limit), "on\n"));
+    }
+
+    #[test]
+    fn a_machine_that_only_tells_its_status_is_ended() {
+        let annotator = Arc::new(Annotator::with_verdict(std::env::current_exe().unwrap()));
+        let (out, err) = (Captured::default(), Captured::default());
+        let end = run(
+            Command::new("sh").args(["-c", "printf 'inarch: exit status 125\\r\\n'; exec sleep 60"]),
+            &annotator,
+            None,
+            out,
+            err,
+        );
+        assert_eq!(end.unwrap(), End::Status(125));
     }
 
     #[test]

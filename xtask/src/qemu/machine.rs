@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::placement::{Placement, loader};
 use super::raspi::Raspi;
 use crate::compile::Kernel;
 use crate::exit::{self, WithStatus};
@@ -31,6 +32,8 @@ pub(crate) struct Machine {
     pub(crate) gic: u8,
     /// The exception level at which the kernel is entered.
     pub(crate) entry: Entry,
+    /// Where the image lies, if QEMU doesn't choose; not for [`Entry::El3`].
+    pub(crate) placement: Option<Placement>,
     /// What the counter counts.
     pub(crate) icount: Icount,
 }
@@ -69,6 +72,7 @@ impl Default for Machine {
             cores: 1,
             gic: 3,
             entry: Entry::El1,
+            placement: None,
             icount: Icount::Off,
         }
     }
@@ -190,7 +194,12 @@ impl Machine {
 
     /// The usual way: QEMU plays the boot loader of Linux.
     fn load_flat(&self, command: &mut Command, load: &Load) -> Result<()> {
-        command.arg("-kernel").arg(short(&load.kernel.image));
+        match &self.placement {
+            Some(placement) => placement.load(command, &load.kernel.image, self.raspi.as_ref())?,
+            None => {
+                command.arg("-kernel").arg(short(&load.kernel.image));
+            }
+        }
         if let Some(archive) = load.archive {
             self.check_room(archive)?;
             command.arg("-initrd").arg(short(archive));
@@ -206,10 +215,7 @@ impl Machine {
             let length = self.check_room(archive)?;
             let start = RAM + self.archive_offset();
             command.arg("-device");
-            command.arg(format!(
-                "loader,file={},addr={start:#x},force-raw=on",
-                comma_doubled(&short(archive))
-            ));
+            command.arg(loader(archive, start));
             words.push(format!("initrd={start:#x},{length:#x}"));
         }
         Ok(())
@@ -246,11 +252,6 @@ impl Machine {
 /// Adds arguments that hold no white space.
 fn add(command: &mut Command, arguments: &str) {
     command.args(arguments.split_whitespace());
-}
-
-/// A path inside one of QEMU's lists of options, where a comma is written twice.
-fn comma_doubled(path: &Path) -> String {
-    path.to_string_lossy().replace(',', ",,")
 }
 
 /// QEMU, found but not judged: the variable `QEMU`, or the usual name on `PATH`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod boot;
 pub(crate) mod machine;
+pub(crate) mod placement;
 pub(crate) mod raspi;
 
 /// The program that is run, unless the variable `QEMU` names another.

@@ -213,7 +213,7 @@ impl Test {
         let cases = program::parse_list(&list, &folder, &bench.machine)
             .with_context(|| format!("{PROGRAMS} is not as it should be"))?;
         if self.is_wanted(Kind::Boot) {
-            trials.extend(boards.cases(&cases).map(|case| case.trial(bench)));
+            trials.extend(boards.cases(&cases, &folder).map(|case| case.trial(bench)));
             trials.extend(boards.skipped("boot::"));
         }
         if self.is_wanted(Kind::Program) {
