@@ -22,7 +22,10 @@ impl<M: Machine> AddressSpace<M> {
 
     fn try_set_heap_end(&mut self, end: u64) -> Result<(), Errno> {
         let start = self.layout.brk_start;
-        if start == 0 || end < start || end > TASK_SIZE || end - start > self.limits.data {
+        if start == 0 || end < start || end > TASK_SIZE {
+            return Err(Errno::ENOMEM);
+        }
+        if end - start + self.layout.data_len > self.limits.data {
             return Err(Errno::ENOMEM);
         }
         let (old, new) = (round_up_to_page(self.heap_end()), round_up_to_page(end));

@@ -139,6 +139,8 @@ pub struct Layout {
     pub mmap_bottom: u64,
     /// Where the heap of `brk` begins; page-aligned. Zero: none yet, and `brk` answers zero.
     pub brk_start: u64,
+    /// Bytes of the program's initialised data, which `RLIMIT_DATA` counts with the heap when `brk` moves its end.
+    pub data_len: u64,
     /// An address in the mapping that `/proc/PID/maps` calls `[stack]`; zero for none.
     pub stack: u64,
 }
@@ -151,6 +153,7 @@ impl Default for Layout {
             mmap_base: TASK_SIZE - (128 << 20),
             mmap_bottom: TASK_SIZE / 4,
             brk_start: 0,
+            data_len: 0,
             stack: 0,
         }
     }

@@ -172,7 +172,16 @@ impl<M: Machine> AddressSpace<M> {
             // What is in the way was cut off already.
             return Err(self.refuse(Refusal::behind_cuts(Errno::ENOMEM, range)));
         }
+        let charge = kind.charge_of_object(range);
+        if charge != 0 && !self.view().may_commit(charge) {
+            // Linux finds out when it makes the object, and what was in the way is gone by then.
+            self.unmap_pages(range);
+            return Err(Errno::ENOMEM);
+        }
         let backing = self.enter_source(kind.source, range)?;
+        if let Some(object) = backing.object().filter(|_| charge != 0) {
+            self.objects.charge(object, charge);
+        }
         // Nothing fails from here on. The pages are counted first: what is replaced may be the object's last.
         let vma = Vma::new(range, prot, flags, backing);
         self.objects.mapped(&vma, range.pages());
@@ -251,6 +260,14 @@ pub(super) const MAY_ALL: VmaFlags = VmaFlags::MAYREAD
     .union(VmaFlags::MAYEXEC);
 
 impl<M: Machine> Kind<M> {
+    /// How many pages count towards the commit limit because the mapping brings an object of shared memory with it.
+    fn charge_of_object(&self, range: PageRange) -> u64 {
+        match self.source {
+            Source::NewObject { .. } if !self.flags.contains(VmaFlags::NORESERVE) => range.pages(),
+            _ => 0,
+        }
+    }
+
     fn decode_anonymous(&mut self, flags: Flags) -> Result<(), Errno> {
         let grows = self.flags.contains(VmaFlags::GROWSDOWN);
         match flags.kind() {

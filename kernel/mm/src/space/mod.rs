@@ -508,6 +508,7 @@ impl<M: Machine> AddressSpace<M> {
             tree: &self.tree,
             limits: &self.limits,
             layout: &self.layout,
+            charged: self.objects.charged(),
         }
     }
 }

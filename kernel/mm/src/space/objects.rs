@@ -15,12 +15,16 @@ pub(crate) struct Objects<M: Machine> {
     slots: Vec<Slot<M>>,
     /// The number of a free slot to start looking at.
     free: usize,
+    /// Pages that objects made for a mapping of this address space count towards the commit limit.
+    charged: u64,
 }
 
 struct Slot<M: Machine> {
     object: Option<Object<M>>,
     /// Pages of the address space that show the object, resident or not.
     pages: u64,
+    /// Pages that it counts towards the commit limit here.
+    charge: u64,
 }
 
 impl<M: Machine> Objects<M> {
@@ -28,7 +32,19 @@ impl<M: Machine> Objects<M> {
         Self {
             slots: Vec::new(),
             free: 0,
+            charged: 0,
         }
+    }
+
+    /// Pages that count towards the commit limit because shared memory was mapped here first, not file by file.
+    pub(crate) const fn charged(&self) -> u64 {
+        self.charged
+    }
+
+    /// Counts an object's `pages` towards the commit limit as long as it is mapped here: a fork's child does not count them again.
+    pub(crate) fn charge(&mut self, id: ObjectId, pages: u64) {
+        self.slots[index(id)].charge = pages;
+        self.charged += pages;
     }
 
     /// The same objects by the same numbers, for another address space, which maps no page of them yet. Those of which none is
@@ -44,10 +60,12 @@ impl<M: Machine> Objects<M> {
         slots.extend(self.slots.iter().map(|slot| Slot {
             object: slot.object.clone(),
             pages: 0,
+            charge: 0,
         }));
         Ok(Self {
             slots,
             free: self.free,
+            charged: 0,
         })
     }
 
@@ -100,6 +118,8 @@ impl<M: Machine> Objects<M> {
         let slot = &mut self.slots[index(id)];
         if slot.pages == 0 {
             slot.object = None;
+            self.charged -= slot.charge;
+            slot.charge = 0;
             self.free = self.free.min(index(id));
         }
     }
@@ -131,6 +151,7 @@ impl<M: Machine> Objects<M> {
                 self.slots.push(Slot {
                     object: None,
                     pages: 0,
+                    charge: 0,
                 });
                 self.slots.len() - 1
             }

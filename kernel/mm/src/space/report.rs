@@ -14,7 +14,7 @@ impl<M: Machine> AddressSpace<M> {
             total: totals.bytes >> PAGE_SHIFT,
             data: totals.data >> PAGE_SHIFT,
             locked: totals.locked >> PAGE_SHIFT,
-            accounted: totals.accounted >> PAGE_SHIFT,
+            accounted: self.objects.charged() + (totals.accounted >> PAGE_SHIFT),
         }
     }
 

@@ -11,6 +11,8 @@ pub(crate) struct View<'a> {
     pub(crate) tree: &'a VmaTree,
     pub(crate) limits: &'a Limits,
     pub(crate) layout: &'a Layout,
+    /// Pages of shared memory that count towards the commit limit, beside those of accounted mappings.
+    pub(crate) charged: u64,
 }
 
 impl View<'_> {
@@ -47,7 +49,10 @@ impl View<'_> {
     /// Whether all that counts, with `pages` more and without what is in `gone`, stays below the commit limit and the reserves.
     fn fits_commit_limit(&self, pages: u64, gone: [Option<PageRange>; 2]) -> bool {
         let totals = self.tree.totals();
-        let (mut mapped, mut committed) = (totals.bytes >> PAGE_SHIFT, totals.accounted >> PAGE_SHIFT);
+        let (mut mapped, mut committed) = (
+            totals.bytes >> PAGE_SHIFT,
+            self.charged + (totals.accounted >> PAGE_SHIFT),
+        );
         for freed in gone.into_iter().flatten().map(|range| self.freed_by(range)) {
             mapped -= freed.total;
             committed -= freed.accounted;

@@ -147,6 +147,13 @@ impl fmt::Display for Refusal {
 }
 
 impl Image {
+    /// How much of the last segment comes from the file, which is what Linux takes for the initialised data.
+    pub(crate) fn data_len(&self) -> u64 {
+        self.segments
+            .last()
+            .map_or(0, |last| last.file_end() - last.start)
+    }
+
     /// Reads `file`'s headers and checks all that they promise.
     ///
     /// Section headers are not looked at: a program runs without them. A segment that is writable and executable is accepted, as on

@@ -84,7 +84,9 @@ pub(crate) fn load(space: &Mutex<Space>, start: &Start<'_>) -> Result<Loaded, Fa
     let vdso = {
         let mut space = space.lock();
         map_segments(&mut space, &image, &start.object)?;
-        space.layout_mut().brk_start = image.span().end;
+        let layout = space.layout_mut();
+        layout.brk_start = image.span().end;
+        layout.data_len = image.data_len();
         map_stack(&mut space, &image)?;
         vdso::map(&mut space).map_err(|errno| Failure::Unmappable("the vdso", errno))?
     };

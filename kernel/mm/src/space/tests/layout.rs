@@ -69,6 +69,16 @@ fn the_low_end_is_for_the_privileged() {
 }
 
 #[test]
+fn the_heap_counts_with_the_data_of_the_program() {
+    let mut world = World::new();
+    world.space.layout_mut().brk_start = A;
+    world.space.layout_mut().data_len = P + 5;
+    world.space.limits_mut().data = 3 * P;
+    assert_eq!(world.space.brk(A + 2 * P), A);
+    assert_eq!(world.space.brk(A + 2 * P - 5), A + 2 * P - 5);
+}
+
+#[test]
 fn heap_grows_and_shrinks_and_answers_its_end() {
     let mut world = World::new();
     assert_eq!(world.space.brk(0), 0, "no heap yet");

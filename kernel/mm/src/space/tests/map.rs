@@ -196,6 +196,35 @@ fn without_overcommit_all_of_it_stays_below_the_limit() {
 }
 
 #[test]
+fn shared_memory_counts_with_its_object() {
+    let mut world = World::with_limits(Limits {
+        memory_pages: 16,
+        ..Limits::default()
+    });
+    world.map(A, 20, R);
+    assert_eq!(
+        world.mmap(A + P, 17 * P, RW, SHARED | ANON | FIXED),
+        Err(Errno::ENOMEM)
+    );
+    assert_eq!(
+        world.maps(),
+        "A+0..A+1 r--p, A+12..A+14 r--p",
+        "what was there is gone, as on Linux"
+    );
+    assert_eq!(world.mmap(B, 17 * P, RW, SHARED | ANON | NORESERVE), Ok(B));
+    assert_eq!(world.space.usage().accounted, 0);
+    world.mmap(A, 8 * P, RW, SHARED | ANON | FIXED).unwrap();
+    world.space.munmap(A, 7 * P).unwrap();
+    assert_eq!(
+        world.space.usage().accounted,
+        8,
+        "as long as a page of it is mapped"
+    );
+    world.space.munmap(A + 7 * P, P).unwrap();
+    assert_eq!(world.space.usage().accounted, 0);
+}
+
+#[test]
 fn a_data_limit_of_zero_is_the_hard_one_for_mappings() {
     let mut world = World::with_limits(Limits {
         data: 0,
