@@ -28,7 +28,7 @@ pub(crate) use thread::Thread;
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use mm::{AddressSpace, Errno, PhysAddr};
 
@@ -69,6 +69,8 @@ pub(crate) struct Process {
     pub(crate) actions: Mutex<Actions>,
     /// Where signal handlers return to that don't say so themselves: in the vdso.
     pub(crate) signal_return: AtomicU64,
+    /// Whether protection key 0 is still allocated: `pkey_free` takes it back, once.
+    pub(crate) key_zero: AtomicBool,
     /// The file mode creation mask.
     pub(crate) umask: AtomicU32,
     /// When it began, in nanoseconds since power-on.
@@ -135,6 +137,7 @@ impl Process {
             credentials: Mutex::new(Credentials::default()),
             actions: Mutex::new(Actions::default()),
             signal_return: AtomicU64::new(0),
+            key_zero: AtomicBool::new(true),
             umask: AtomicU32::new(FIRST_UMASK),
             started: clock::clock().since_boot(),
             exit: Mutex::new(None),

@@ -2,6 +2,7 @@
 //! does is done elsewhere. Nothing here is `unsafe`.
 #![deny(unsafe_code)]
 
+mod absent;
 mod advice;
 mod credentials;
 mod descriptor;

@@ -3,8 +3,8 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, advice, credentials, descriptor, identity, io, ioctl, limit, lock, mapping, open, prctl, signal,
-    status, system, task, time, trace,
+    Handler, absent, advice, credentials, descriptor, identity, io, ioctl, limit, lock, mapping, open, prctl,
+    signal, status, system, task, time, trace,
 };
 
 /// One more than the highest number that Linux 7.3 has.
@@ -42,6 +42,15 @@ const CALLS: &[(u32, Handler)] = &[
     (linux::__NR_munlockall, lock::munlockall),
     (linux::__NR_mseal, lock::mseal),
     (linux::__NR_msync, lock::msync),
+    (linux::__NR_pkey_alloc, absent::pkey_alloc),
+    (linux::__NR_pkey_free, absent::pkey_free),
+    (linux::__NR_pkey_mprotect, absent::pkey_mprotect),
+    (linux::__NR_mbind, absent::no_policies),
+    (linux::__NR_get_mempolicy, absent::no_policies),
+    (linux::__NR_set_mempolicy, absent::no_policies),
+    (linux::__NR_set_mempolicy_home_node, absent::no_policies),
+    (linux::__NR_migrate_pages, absent::no_policies),
+    (linux::__NR_move_pages, absent::no_policies),
     // Reading and writing.
     (linux::__NR_read, io::read),
     (linux::__NR_write, io::write),
