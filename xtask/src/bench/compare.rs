@@ -6,6 +6,8 @@ use super::sides::Result as SideResult;
 
 /// All that was measured.
 pub(super) struct Comparison {
+    /// The CPU model of both machines.
+    pub(super) cpu: String,
     /// The kernel that was measured.
     pub(super) inarch: String,
     /// The Linux beside it, if one was.
@@ -52,7 +54,7 @@ impl Compared {
 
 impl Comparison {
     /// Joins what was measured.
-    pub(super) fn new(inarch: SideResult, linux: Option<SideResult>) -> Self {
+    pub(super) fn new(cpu: &str, inarch: SideResult, linux: Option<SideResult>) -> Self {
         let mut compared: Vec<Compared> = Vec::new();
         for (name, outcome) in inarch.run.rows {
             let there = linux.as_ref().map(|linux| {
@@ -76,6 +78,7 @@ impl Comparison {
         let by_group = |row: &Compared| Group::ALL.iter().position(|group| *group == row.row.group);
         compared.sort_by_key(|row| (by_group(row), rows::position(&row.name)));
         Comparison {
+            cpu: cpu.to_owned(),
             inarch: inarch.run.system,
             linux: linux.map(|linux| linux.run.system),
             rows: compared,

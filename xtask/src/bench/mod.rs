@@ -1,31 +1,40 @@
 //! `cargo xtask bench`: what the calls cost on Inarch, and on Linux in the same machine.
 
 mod boot;
+mod chart;
 mod compare;
+mod gate;
 mod gdbstub;
+mod json;
+mod mops;
 mod output;
 mod profile;
 mod progress;
+mod report;
 mod rows;
 mod sides;
+mod svg;
 mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::compile::{self, Flavor};
 use crate::options::BuildOptions;
 use crate::qemu::machine::{Icount, Machine};
 use crate::setup::core::Core;
-use crate::{linux, say, setup};
+use crate::{linux, say, setup, workspace};
 use compare::Comparison;
-use sides::{Side, Sides};
+pub(crate) use gate::trials;
+use sides::Side;
+pub(crate) use sides::Sides;
 
 /// Measure what the calls that move memory cost, in instructions
 ///
+/// Prints a table, and leaves a chart and a report of it below the target folder.
 /// programs/bench makes the calls and reads the counter around each. With --vs-linux it does so on Debian's newest Linux for arm64,
 /// too, in the same machine: the same executable, the same flags of QEMU.
 #[derive(Args)]
@@ -40,6 +49,7 @@ Examples:
   cargo xtask bench --row fault --cpu cortex-a72
   cargo xtask bench --profile move-2-pages   where its instructions go, by function and by line
   cargo xtask bench --json | jq '.rows[] | select(.reached == false)'
+  cargo xtask bench --accept                 what the tests named bench:: compare with
   cargo xtask bench boot                     from power-on to the first instruction; the image's size"
 )]
 pub(crate) struct Bench {
@@ -63,6 +73,9 @@ pub(crate) struct Bench {
     /// Show where the instructions of one call go, by function of the kernel and by line
     #[arg(long, value_name = "ROW", conflicts_with_all = ["row", "vs_linux", "runs", "json"])]
     profile: Option<String>,
+    /// Accept what the rows cost now: the tests fail where they cost more later
+    #[arg(long, conflicts_with_all = ["row", "vs_linux", "json", "profile"])]
+    accept: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -91,20 +104,48 @@ impl Bench {
             profile::run(&sides, row)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let inarch = sides.measure(Side::Inarch, &self.row, true)?;
+        if self.accept {
+            gate::accept(&sides)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let inarch = self.measure(&sides, Side::Inarch, true)?;
         let linux = match self.vs_linux {
-            true => Some(sides.measure(Side::Linux, &self.row, self.full)?),
+            true => Some(self.measure(&sides, Side::Linux, self.full)?),
             false => None,
         };
-        let comparison = Comparison::new(inarch, linux);
+        let comparison = Comparison::new(&self.cpu, inarch, linux);
         if comparison.rows.is_empty() {
             bail!("no row has such a name; `cargo xtask bench --json | jq -r .rows[].name` lists them");
         }
-        table::print(&comparison);
+        match self.json {
+            true => println!(
+                "{}",
+                json::of(&comparison).format().context("a figure is no number")?
+            ),
+            false => table::print(&comparison),
+        }
+        let folder = workspace::scratch("bench")?;
+        for (name, text) in [
+            ("report.html", report::html(&comparison)),
+            ("chart.svg", chart::whole(&comparison)),
+        ] {
+            let path = folder.join(name);
+            std::fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
+            say::note(&format!("see {}", workspace::short(&path).display()));
+        }
         for name in comparison.unequal() {
             say::warning(&format!("the runs of {name} were not equal"));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// All that is measured of a side.
+    fn measure(&self, sides: &Sides, side: Side, full: bool) -> Result<sides::Result> {
+        let mut result = sides.measure(side, &self.row, full)?;
+        if self.row.is_empty() && self.cpu == Machine::default().cpu {
+            sides.measure_copying(side, &mut result)?;
+        }
+        Ok(result)
     }
 
     /// Builds and fetches what is booted.

@@ -34,15 +34,20 @@ pub(super) enum Side {
 }
 
 /// What both are booted with.
-pub(super) struct Sides {
-    pub(super) qemu: PathBuf,
-    pub(super) kernel: Kernel,
-    pub(super) programs: PathBuf,
+#[derive(Clone)]
+pub(crate) struct Sides {
+    /// QEMU.
+    pub(crate) qemu: PathBuf,
+    /// This kernel.
+    pub(crate) kernel: Kernel,
+    /// The folder of the project's programs.
+    pub(crate) programs: PathBuf,
     /// Linux's image, if it is to be measured.
-    pub(super) linux: Option<PathBuf>,
-    pub(super) machine: Machine,
+    pub(crate) linux: Option<PathBuf>,
+    /// The machine of both.
+    pub(crate) machine: Machine,
     /// How often each is booted.
-    pub(super) runs: u32,
+    pub(crate) runs: u32,
 }
 
 /// What a side has measured.
@@ -82,11 +87,24 @@ impl Sides {
         Ok(Result { run, unequal })
     }
 
+    /// Measures once more what clears or copies memory, on a CPU that has no instruction for it, and adds it under names of its own.
+    pub(super) fn measure_copying(&self, side: Side, result: &mut Result) -> anyhow::Result<()> {
+        let mut plain = self.clone();
+        plain.machine.cpu = rows::PLAIN_CPU.to_owned();
+        plain.runs = 1;
+        let names = rows::COPYING.map(str::to_owned);
+        for (name, outcome) in plain.measure(side, &names, false)?.run.rows {
+            let name = format!("{name}@{}", rows::PLAIN_CPU);
+            result.run.rows.push((name, outcome));
+        }
+        Ok(())
+    }
+
     /// One boot of the program that measures.
     fn once(&self, side: Side, arguments: &[String], number: u32) -> anyhow::Result<(Run, String)> {
         let title = match self.runs {
-            1 => format!("{side:?}"),
-            runs => format!("{side:?}, {number} of {runs}"),
+            1 => format!("{side:?}, {}", self.machine.cpu),
+            runs => format!("{side:?}, {}, {number} of {runs}", self.machine.cpu),
         };
         let progress = Progress::new(title);
         let text = self.boot(side, PROGRAM, arguments, Some(progress))?;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every kind of test in one run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use libtest_mimic::{Arguments, FormatSetting, Trial};
 
+use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
 use crate::harness::{boots, c_programs, host, kernel, program, refusals, report};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
-use crate::qemu::machine::{Debugger, Machine};
+use crate::qemu::machine::{Debugger, Icount, Machine};
 use crate::setup::core::Core;
 use crate::{exit, say, setup, workspace};
 
@@ -25,7 +26,8 @@ const PROGRAMS: &str = "programs/tests.txt";
 /// Run the tests: on the host, in the kernel, with programs, on every kind of machine
 ///
 /// FILTER is a part of the names of the tests to run. The names begin with the kind of test: `host::`, `kernel::`, `program::`,
-/// `boot::`; a filter that begins so spares building the rest. Machine options change the machine of the kernel and program tests.
+/// `boot::`, `bench::`; a filter that begins so spares building the rest. Machine options change the machine of the kernel and
+/// program tests, and leave out those named `bench::`, whose figures are of one machine.
 #[derive(Args)]
 #[command(
     // libtest-mimic's options bring a template of their own.
@@ -43,6 +45,7 @@ Examples:
   cargo xtask test kernel:: --cpu cortex-a72       the in-kernel tests on one CPU model
   cargo xtask test --machine raspi3b               all of them on a Raspberry Pi 3
   cargo xtask test boot:: --list                   the names of the boot tests
+  cargo xtask test bench::                         whether a call costs more than it did
   cargo xtask test program::hello --exact          one test
   cargo xtask test --format json                   for machines
 
@@ -73,10 +76,11 @@ enum Kind {
     Kernel,
     Program,
     Boot,
+    Bench,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::Host, Kind::Kernel, Kind::Program, Kind::Boot];
+    const ALL: [Kind; 5] = [Kind::Host, Kind::Kernel, Kind::Program, Kind::Boot, Kind::Bench];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -84,6 +88,7 @@ impl Kind {
             Kind::Kernel => "kernel::",
             Kind::Program => "program::",
             Kind::Boot => "boot::",
+            Kind::Bench => "bench::",
         }
     }
 
@@ -129,7 +134,7 @@ impl Test {
         if self.is_wanted(Kind::Host) {
             self.add_host(&mut trials);
         }
-        if ![Kind::Kernel, Kind::Program, Kind::Boot]
+        if ![Kind::Kernel, Kind::Program, Kind::Boot, Kind::Bench]
             .into_iter()
             .any(|kind| self.is_wanted(kind))
         {
@@ -168,7 +173,7 @@ impl Test {
             let words = self.kernel.words(Terminals::NONE);
             let bench = Arc::new(program::Bench {
                 kernel,
-                qemu,
+                qemu: qemu.clone(),
                 machine,
                 words,
                 timeout,
@@ -177,7 +182,25 @@ impl Test {
             });
             self.add_programs(&core, &bench, &boards, &mut trials)?;
         }
+        // Figures are those of one machine; whoever chooses another one wants none.
+        if self.is_wanted(Kind::Bench) && self.machine.is_default() {
+            trials.extend(bench::trials(self.bench_sides(&core, qemu)?, print_times)?);
+        }
         Ok(trials)
+    }
+
+    fn bench_sides(&self, core: &Core, qemu: PathBuf) -> Result<bench::Sides> {
+        Ok(bench::Sides {
+            qemu,
+            kernel: compile::kernel(core, Flavor::Plain)?,
+            programs: compile::programs(core)?,
+            linux: None,
+            machine: Machine {
+                icount: Icount::Measuring,
+                ..Machine::default()
+            },
+            runs: 1,
+        })
     }
 
     /// The machines that run the in-kernel tests: the one that was chosen, or some CPU models and every board.
@@ -255,8 +278,8 @@ mod tests {
                 .filter(|kind| kind.is_wanted(filter))
                 .count()
         };
-        assert_eq!(wanted(None), 4);
-        assert_eq!(wanted(Some("vma")), 4);
+        assert_eq!(wanted(None), 5);
+        assert_eq!(wanted(Some("vma")), 5);
         assert_eq!(wanted(Some("kernel::mm")), 1);
         assert!(Kind::Boot.is_wanted(Some("boot::cpu::max")));
     }
