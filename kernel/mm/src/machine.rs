@@ -83,6 +83,12 @@ pub unsafe trait Frames {
     /// Gives a frame back, also one that was handed out as part of a block.
     fn give_frame(&self, frame: Frame);
 
+    /// Gives several frames back.
+    #[inline]
+    fn give_frames(&self, frames: impl Iterator<Item = Frame>) {
+        frames.for_each(|frame| self.give_frame(frame));
+    }
+
     /// Gives a block back.
     fn give_block(&self, block: Block);
 

@@ -3,7 +3,7 @@
 //! Each entry of a table that maps the page holds one, and so does the object that it belongs to. Who gives up the last
 //! one gives the frame back; whoever gives up a mapping has flushed it from the TLB before.
 
-use crate::machine::{Block, Frame, Machine};
+use crate::machine::{Block, Frame, FrameWords, Machine};
 use crate::{PAGE_SHIFT, PhysAddr};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,6 +57,62 @@ pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
         // SAFETY: no reference is left, so nothing maps the page and no object holds it; the TLB was flushed before the last
         // mapping's reference was given up.
         machine.give_frame(unsafe { Frame::from_raw(page) });
+    }
+}
+
+/// Gives up references to many pages, whose frames go back a handful at a time; the rest when it is dropped.
+pub(crate) struct Releases<'m, M: Machine> {
+    machine: &'m M,
+    words: FrameWords<'m>,
+    /// The first `count` are pages that nobody refers to any more.
+    pages: [PhysAddr; HANDFUL],
+    count: usize,
+}
+
+const HANDFUL: usize = 16;
+
+impl<'m, M: Machine> Releases<'m, M> {
+    /// With nothing given up so far.
+    #[inline]
+    pub(crate) fn new(machine: &'m M) -> Self {
+        Self {
+            machine,
+            words: machine.words(),
+            pages: [PhysAddr::new(0); HANDFUL],
+            count: 0,
+        }
+    }
+
+    /// Gives up the caller's reference to a page.
+    #[inline]
+    pub(crate) fn release(&mut self, page: PhysAddr) {
+        let word = self.words.of(page);
+        // As in the function of this name.
+        if word.load(Ordering::Acquire) == 1 || word.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.pages[self.count % HANDFUL] = page;
+            self.count += 1;
+            if self.count == HANDFUL {
+                self.give();
+            }
+        }
+    }
+
+    fn give(&mut self) {
+        // SAFETY: as in the function `release`, for each page; each is given once.
+        let frames = self.pages[..self.count]
+            .iter()
+            .map(|page| unsafe { Frame::from_raw(*page) });
+        self.machine.give_frames(frames);
+        self.count = 0;
+    }
+}
+
+impl<M: Machine> Drop for Releases<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.count > 0 {
+            self.give();
+        }
     }
 }
 

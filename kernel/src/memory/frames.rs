@@ -129,6 +129,11 @@ pub(super) fn give(frame: Frame) {
     with(|allocator| allocator.give(frame.into_raw()));
 }
 
+/// Gives several frames back.
+pub(super) fn give_all(frames: impl Iterator<Item = Frame>) {
+    with(|allocator| frames.for_each(|frame| allocator.give(frame.into_raw())));
+}
+
 /// Gives a block back.
 pub(super) fn give_block(block: mm::machine::Block) {
     with(|allocator| allocator.give_block(block.into_raw()));

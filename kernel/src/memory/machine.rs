@@ -29,6 +29,10 @@ unsafe impl Frames for Machine {
         frames::give(frame);
     }
 
+    fn give_frames(&self, given: impl Iterator<Item = Frame>) {
+        frames::give_all(given);
+    }
+
     fn give_block(&self, block: Block) {
         frames::give_block(block);
     }

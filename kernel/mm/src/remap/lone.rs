@@ -22,10 +22,7 @@ impl<M: Machine> AddressSpace<M> {
             return None;
         }
         let source = PageRange::from_len(request.old, request.old_len)?;
-        let lone = self
-            .tree
-            .lone_move(source, target)
-            .filter(|lone| may_move(&lone.vma))?;
+        let lone = self.tree.lone_move(source, target, may_move)?;
         if let Err(errno) = self.reserve_pages_to_move(source, target) {
             return Some(Err(errno));
         }

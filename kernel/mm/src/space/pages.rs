@@ -3,15 +3,21 @@
 use super::AddressSpace;
 use crate::machine::Machine;
 use crate::object::Object;
-use crate::table::{Attributes, Leaf, Level, Rights};
+use crate::page::{self, Releases};
+use crate::table::{Attributes, Level, Rights};
 use crate::vma::{Prot, Vma, VmaFlags};
-use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr, page};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
     /// Takes every page of `range` out of the tables, and gives up the references.
     pub(super) fn clear_pages(&mut self, range: PageRange) {
         let Self { tables, machine, .. } = self;
-        tables.unmap(range, |_, level, leaf| release(machine, level, leaf));
+        let mut pages = Releases::new(machine);
+        tables.unmap(range, |_, level, leaf| match level {
+            _ if leaf.attributes.contains(Attributes::ZERO_PAGE) => {}
+            Level::Pte => pages.release(leaf.address),
+            _ => page::release_block(machine, leaf.address),
+        });
     }
 
     /// Takes every page of `range`, which lies in `vma`, out of the tables; its guards stay.
@@ -70,16 +76,5 @@ impl<M: Machine> AddressSpace<M> {
                 }
             }
         }
-    }
-}
-
-/// Gives up the reference of an entry that was taken out and flushed.
-fn release(machine: &impl Machine, level: Level, leaf: Leaf) {
-    if leaf.attributes.contains(Attributes::ZERO_PAGE) {
-        return;
-    }
-    match level {
-        Level::Pte => page::release(machine, leaf.address),
-        _ => page::release_block(machine, leaf.address),
     }
 }

@@ -3,6 +3,7 @@
 use super::AddressSpace;
 use crate::machine::Machine;
 use crate::remap::untagged;
+use crate::vma::{Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
@@ -18,6 +19,13 @@ impl<M: Machine> AddressSpace<M> {
 
     /// Plan, reserve and commit of an unmapping.
     pub(super) fn unmap_range(&mut self, range: PageRange) -> Result<(), Errno> {
+        // Mostly it is one mapping, whole: then there is nothing to cut, and nothing to ask but whether it is sealed.
+        let may_go = |vma: &Vma| !vma.flags.contains(VmaFlags::SEALED);
+        if let Some(vma) = self.tree.unmap_whole(range, may_go) {
+            self.objects.unmapped(&vma, range.pages());
+            self.clear_pages(range);
+            return Ok(());
+        }
         let check = self.view().check_unmap(range);
         // A hole in the middle of a mapping makes two of one.
         self.tree.reserve(1)?;

@@ -1,4 +1,4 @@
-//! The move of one whole mapping to a place where it touches nothing: the commonest there is, and an edit of one leaf.
+//! Edits of one whole mapping, named exactly: the commonest there are, found by one search.
 
 use super::VmaTree;
 use super::leaf::{Extent, Leaf};
@@ -11,8 +11,6 @@ use crate::{PageRange, VirtAddr};
 
 /// A mapping that can move as it is, and where to: found by [`VmaTree::lone_move`], made by [`VmaTree::move_lone`].
 pub struct LoneMove {
-    /// The mapping, where it lies now.
-    pub vma: Vma,
     path: Path,
     /// The mapping of the same leaf before which it goes.
     before: usize,
@@ -21,32 +19,52 @@ pub struct LoneMove {
 }
 
 impl VmaTree {
-    /// The move to `to` of the mapping that is exactly `range`, if nothing is mapped there or on the bytes beside it, both places are
-    /// in one leaf, and each has a mapping behind it there. `None` says no more than that.
-    pub fn lone_move(&self, range: PageRange, to: VirtAddr) -> Option<LoneMove> {
+    /// Removes the mapping that is exactly `range`, if there is one and `may_go` agrees, and answers it.
+    pub fn unmap_whole(&mut self, range: PageRange, may_go: impl FnOnce(&Vma) -> bool) -> Option<Vma> {
+        let path = self.whole(range)?;
+        let vma = self.leaf(&path).get(path.at(), path.base);
+        if !may_go(&vma) {
+            return None;
+        }
+        self.forget_plain();
+        self.remove_at(&path);
+        Some(vma)
+    }
+
+    /// The move to `to` of the mapping that is exactly `range`, if `may_move` agrees, nothing is mapped at the target or on the bytes
+    /// beside it, both places are in one leaf, and each has a mapping behind it there. `None` says no more than that.
+    #[inline]
+    pub fn lone_move(
+        &self,
+        range: PageRange,
+        to: VirtAddr,
+        may_move: impl FnOnce(&Vma) -> bool,
+    ) -> Option<LoneMove> {
+        let path = self.whole(range)?;
+        let leaf = self.leaf(&path);
+        let at = path.at();
+        if at + 1 >= leaf.len() || !may_move(&leaf.get(at, path.base)) {
+            return None;
+        }
+        let (before, gap) = if to < range.start() {
+            place_below(leaf, &path, to.get(), range.len())
+        } else {
+            place_above(leaf, &path, to.get(), range.len())
+        }?;
+        Some(LoneMove { path, before, gap })
+    }
+
+    /// The way to the mapping that is exactly `range`.
+    #[inline]
+    fn whole(&self, range: PageRange) -> Option<Path> {
         if self.is_empty() {
             return None;
         }
         let mut path = Path::NOWHERE;
         self.lead(&mut path, range.start().get());
-        let leaf = self.leaf(&path);
-        let at = path.at();
-        let extent = *leaf.extents().get(at)?;
-        let starts = path.base + extent.gap == range.start().get();
-        if !starts || extent.len != range.len() || at + 1 >= leaf.len() {
-            return None;
-        }
-        let (before, gap) = if to < range.start() {
-            place_below(leaf, &path, to.get(), extent.len)
-        } else {
-            place_above(leaf, &path, to.get(), extent.len)
-        }?;
-        Some(LoneMove {
-            vma: leaf.get(at, path.base),
-            path,
-            before,
-            gap,
-        })
+        let extent = *self.leaf(&path).extents().get(path.at())?;
+        let is_it = path.base + extent.gap == range.start().get() && extent.len == range.len();
+        is_it.then_some(path)
     }
 
     /// Makes the move, if the tree is as it was when it was found.

@@ -238,10 +238,10 @@ impl Both {
         };
         let to =
             VirtAddr::new((vma.start().get() + random.below(64) * PAGE_SIZE).saturating_sub(32 * PAGE_SIZE));
-        let Some(lone) = self.tree.lone_move(vma.range, to) else {
+        let is_it = |found: &Vma| *found == vma;
+        let Some(lone) = self.tree.lone_move(vma.range, to, is_it) else {
             return;
         };
-        assert_eq!(lone.vma, vma);
         self.tree.move_lone(&lone);
         self.model.remove(&vma.start().get());
         let target = PageRange::between(to, to + vma.range.len());
