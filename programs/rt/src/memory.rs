@@ -65,3 +65,39 @@ pub fn mincore(at: usize, length: usize, pages: &mut [u8]) -> Result<(), Errno> 
     // SAFETY: the kernel writes a byte for each page of the range, and there is room.
     unsafe { syscall!(__NR_mincore, at, length, pages.as_mut_ptr()) }.map(drop)
 }
+
+/// `mlock2(2)`.
+pub fn mlock2(at: usize, length: usize, flags: u32) -> Result<(), Errno> {
+    // SAFETY: brings pages in, and changes none.
+    unsafe { syscall!(__NR_mlock2, at, length, flags) }.map(drop)
+}
+
+/// `munlock(2)`.
+pub fn munlock(at: usize, length: usize) -> Result<(), Errno> {
+    // SAFETY: changes no memory.
+    unsafe { syscall!(__NR_munlock, at, length) }.map(drop)
+}
+
+/// `mlockall(2)`.
+pub fn mlockall(flags: u32) -> Result<(), Errno> {
+    // SAFETY: brings pages in, and changes none.
+    unsafe { syscall!(__NR_mlockall, flags) }.map(drop)
+}
+
+/// `munlockall(2)`.
+pub fn munlockall() -> Result<(), Errno> {
+    // SAFETY: changes no memory.
+    unsafe { syscall!(__NR_munlockall) }.map(drop)
+}
+
+/// `mseal(2)`.
+pub fn mseal(at: usize, length: usize, flags: u32) -> Result<(), Errno> {
+    // SAFETY: changes no memory.
+    unsafe { syscall!(__NR_mseal, at, length, flags) }.map(drop)
+}
+
+/// `msync(2)`.
+pub fn msync(at: usize, length: usize, flags: u32) -> Result<(), Errno> {
+    // SAFETY: changes no memory.
+    unsafe { syscall!(__NR_msync, at, length, flags) }.map(drop)
+}
