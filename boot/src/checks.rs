@@ -3,7 +3,7 @@
 use std::format;
 use std::vec::Vec;
 
-/// The assembly, file by file.
+/// The assembly that runs before the MMU is on, file by file. What became of it in the image is looked at by `cargo xtask test`.
 const FILES: [(&str, &str); 5] = [
     ("constants.s", include_str!("asm/constants.s")),
     ("head.s", include_str!("asm/head.s")),

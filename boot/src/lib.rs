@@ -1,8 +1,9 @@
 //! From the firmware's jump to `kernel_main`: image header, EL3/EL2 -> EL1, first tables, MMU and caches on.
 //!
-//! All of it is assembly, in the section `.text.boot`, which runs at whatever 4 KiB-aligned address the image was loaded to. Rust
-//! begins with `extern "C" fn kernel_main(&'static BootInfo) -> !`, in the high half, on a stack of its own,
-//! with interrupts masked and no exception vectors set that could do more than stop.
+//! All of it is assembly. What runs before the MMU is on, at whatever 4 KiB-aligned address the image was loaded to, is the section
+//! `.text.boot` and nothing else; `cargo xtask test` looks at every instruction of it. Rust begins with
+//! `extern "C" fn kernel_main(&'static BootInfo) -> !`, in the high half, on a stack of its own, with interrupts masked and no
+//! exception vectors set that could do more than stop.
 #![no_std]
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ core::arch::global_asm!(
     include_str!("asm/levels.s"),
     include_str!("asm/device_tree.s"),
     include_str!("asm/tables.s"),
+    include_str!("asm/high.s"),
 );

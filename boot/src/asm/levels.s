@@ -80,10 +80,10 @@ boot_release_interrupts:
     b.ne    9f
     mov     x0, #VIRT_GICD
     mov     w4, #-1
-    mov     x2, #0x80                   // GICD_IGROUPR<0..31>: non-secure group 1; those not implemented ignore it
-1:  str     w4, [x0, x2]
-    add     x2, x2, #4
-    cmp     x2, #0x100
+    mov     x2, #(0x80 / 4)             // GICD_IGROUPR<0..31>: non-secure group 1; those not implemented ignore it
+1:  str     w4, [x0, x2, lsl #2]
+    add     x2, x2, #1
+    cmp     x2, #(0x100 / 4)
     b.lo    1b
     ubfx    x3, x1, #24, #4             // GIC
     cbnz    x3, 2f
