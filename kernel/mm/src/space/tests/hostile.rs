@@ -46,7 +46,7 @@ fn one_call(world: &mut World, object: &Object<FakeMachine>, random: &mut Random
     ]);
     // What is brought in at once is kept small, for the test's sake.
     let flags = flags & !(POPULATE | LOCKED);
-    match random.below(10) {
+    match random.below(14) {
         0 | 1 => drop(world.mmap(a, len, c, flags)),
         2 => drop(world.map_object(a, len, c, flags & !ANON, object, e & !(P - 1))),
         3 => drop(world.space.munmap(a, len)),
@@ -55,6 +55,21 @@ fn one_call(world: &mut World, object: &Object<FakeMachine>, random: &mut Random
         6 => drop(world.mremap(a, len, random.one_of(&[c, small]), random.below(9), e)),
         7 => drop(world.mremap(a, small, random.below(16) * P, random.below(8), e)),
         8 => drop(world.space.brk(a)),
+        9 => drop(world.space.mlock(a, len, random.one_of(&[1, 1, 2]))),
+        10 => drop(world.space.munlock(a, len)),
+        11 => drop(world.space.msync(a, len, random.below(9))),
+        12 => drop(
+            world
+                .space
+                .remap_file_pages(a, len, random.one_of(&[0, 0, 0, c]), e, d),
+        ),
+        13 if random.below(8) == 0 => drop(world.space.mseal(a, len, random.below(16) / 15)),
+        13 => match random.below(6) {
+            0 => world.space.munlockall(),
+            1 => drop(world.space.mlock(a, small, 0)),
+            // Kinds of locks that bring nothing in.
+            _ => drop(world.space.mlockall(random.below(16) | 4)),
+        },
         _ => {
             let pages = world.space.mincore_pages(a, len);
             if pages.is_ok_and(|pages| pages <= 64) {
@@ -82,6 +97,7 @@ fn any_number_is_an_argument() {
                 (usage.mappings, usage.total),
                 (world.space.mappings().count() as u64, pages)
             );
+            assert_eq!(usage.locked, world.locked_pages());
         }
         drop(object);
     }

@@ -17,6 +17,13 @@ impl World {
         })
     }
 
+    /// Pages of the mappings that are locked, added up.
+    pub(super) fn locked_pages(&self) -> u64 {
+        let all = self.space.tree.iter(crate::space::report::everything());
+        let locked = all.filter(|vma| vma.flags.contains(VmaFlags::LOCKED));
+        locked.map(|vma| vma.range.pages()).sum()
+    }
+
     fn locked(&self) -> u64 {
         self.space.usage().locked
     }
