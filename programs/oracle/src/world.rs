@@ -15,6 +15,8 @@ use crate::process::Process;
 pub(crate) const OBJECT_PAGES: u64 = 24;
 /// How many values there are to write.
 const VALUES: usize = 256;
+/// A descriptor of nothing, above all that are open.
+const CLOSED: u32 = 1 << 20;
 /// "Myself", where a pidfd is asked for.
 const PIDFD_SELF: isize = -10000;
 /// Bytes of the arena.
@@ -213,14 +215,19 @@ impl World {
         self.reset().is_ok() && is_there
     }
 
-    /// The descriptor of an object; a number that is none of these is what it is.
+    /// The descriptor of an object. A number that is no object is what it is, but for those that may be descriptors of
+    /// something: the kernel takes a descriptor's lower half only.
     fn descriptor(&self, object: u64) -> u64 {
         let file = match object {
             0 | 1 => Some(&self.objects[object as usize]),
             2 => self.zero.as_ref(),
             _ => None,
         };
-        file.map_or(object, |file| file.fd() as u64)
+        match file {
+            Some(file) => file.fd() as u64,
+            None if (object as u32) < CLOSED => object | u64::from(CLOSED),
+            None => object,
+        }
     }
 
     /// Has the kernel write a value to an address, so that a page that can't be written is an error.

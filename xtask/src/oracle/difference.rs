@@ -54,9 +54,14 @@ impl Difference {
         format!("{signature} = {linux} / {inarch}")
     }
 
-    /// Prints it.
-    pub(super) fn print(&self) {
-        for call in &self.script {
+    /// Prints it, with all the calls or with the last one only.
+    pub(super) fn print(&self, all: bool) {
+        let first = if all {
+            0
+        } else {
+            self.script.len().saturating_sub(1)
+        };
+        for call in &self.script[first..] {
             println!("    {call}");
         }
         for (name, step, other) in [

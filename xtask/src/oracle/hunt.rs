@@ -114,11 +114,12 @@ impl Hunt<'_> {
     fn tell(&self, difference: Difference, name: &str, progress: &mut Progress) -> Result<()> {
         progress.hide();
         println!("{name}: {}", difference.signature());
-        if self.shrink {
-            let difference = difference.shrink(self.sides, progress)?;
-            progress.hide();
-            difference.print();
-        }
+        let difference = match self.shrink {
+            true => difference.shrink(self.sides, progress)?,
+            false => difference.in_full(self.sides)?,
+        };
+        progress.hide();
+        difference.print(self.shrink);
         Ok(())
     }
 
@@ -141,7 +142,7 @@ impl Hunt<'_> {
                 }
                 Some(difference) if !is_known => {
                     println!("regression `{}`: {}", kept.name, difference.signature());
-                    difference.print();
+                    difference.print(true);
                     *report.new.entry(difference.signature()).or_default() += 1;
                 }
                 _ => {}

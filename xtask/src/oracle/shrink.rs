@@ -35,7 +35,16 @@ impl Difference {
                 None => size = (size / 3).max(1),
             }
         }
-        let texts = sides.run_scripts(Detail::All, std::slice::from_ref(&calls))?;
+        Difference {
+            script: calls,
+            ..self
+        }
+        .in_full(sides)
+    }
+
+    /// The same, with all that was seen.
+    pub(super) fn in_full(self, sides: &Sides) -> Result<Difference> {
+        let texts = sides.run_scripts(Detail::All, std::slice::from_ref(&self.script))?;
         Ok(Difference::find(&texts, "0").unwrap_or(self))
     }
 }
