@@ -297,8 +297,13 @@ impl<M: Machine> Kind<M> {
         writable: bool,
         len: u64,
     ) -> Result<(), Errno> {
-        // Linux's `file_mmap_ok`: no byte beyond the largest file.
-        if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
+        // Linux's `file_mmap_ok`: no byte beyond the largest file. A device has as many as there are numbers.
+        let largest = if object.is_zeros() {
+            u64::MAX
+        } else {
+            i64::MAX as u64
+        };
+        if offset.checked_add(len).is_none_or(|end| end > largest) {
             return Err(Errno::EOVERFLOW);
         }
         check_file_kind(flags)?;
@@ -362,6 +367,8 @@ impl Flags {
         let mut flags = MAY_ALL;
         flags.set(VmaFlags::GROWSDOWN, self.has(linux::MAP_GROWSDOWN));
         flags.set(VmaFlags::LOCKED, self.has(linux::MAP_LOCKED));
+        // Linux notes it even where there is nothing to synchronize.
+        flags.set(VmaFlags::SYNC, self.has(linux::MAP_SYNC));
         // A stack of 2 MiB pages would be mostly waste (since Linux 6.7).
         flags.set(VmaFlags::NOHUGEPAGE, self.has(linux::MAP_STACK));
         flags

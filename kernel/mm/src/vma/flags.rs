@@ -81,6 +81,8 @@ bitflags! {
         /// Its object places its mappings itself, as a driver's `get_unmapped_area` does in Linux; a move of several
         /// mappings refuses it (private mappings of `/dev/zero` are such).
         const OWN_PLACEMENT = 1 << 28;
+        /// `MAP_SYNC`, which means nothing here but that such a mapping merges only with its like (`VM_SYNC`).
+        const SYNC = 1 << 29;
 
         /// Linux's `VM_SPECIAL`: never merged.
         const SPECIAL = Self::IO.bits() | Self::DONTEXPAND.bits() | Self::PFNMAP.bits() | Self::MIXEDMAP.bits();

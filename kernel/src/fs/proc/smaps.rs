@@ -31,6 +31,7 @@ const FLAGS: [(VmaFlags, &str); 27] = [
     (VmaFlags::LOCKONFAULT, "lf"),
     (VmaFlags::ACCOUNT, "ac"),
     (VmaFlags::NORESERVE, "nr"),
+    (VmaFlags::SYNC, "sf"),
     (VmaFlags::WIPEONFORK, "wf"),
     (VmaFlags::DONTDUMP, "dd"),
     (VmaFlags::MIXEDMAP, "mm"),

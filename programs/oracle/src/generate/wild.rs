@@ -1,5 +1,7 @@
 //! Calls with wild arguments: numbers around all the limits that there are, and numbers without any sense.
 
+use rt::linux::general::{MADV_MERGEABLE, MADV_UNMERGEABLE};
+
 use super::PAGE;
 use super::clip::{self, untag};
 use super::usual;
@@ -75,11 +77,19 @@ pub(super) fn call(random: &mut Random) -> Call {
     if kind == Kind::Raw {
         call.words[0] = NO_CALLS[random.below(NO_CALLS.len() as u64) as usize];
     }
+    if matches!(kind, Kind::Madvise | Kind::ProcessMadvise) && is_merging(call.words[2]) {
+        call.words[2] = 0;
+    }
     clip::to_arena(&mut call);
     match is_harmless(&call) {
         true => call,
         false => usual::mremap(random),
     }
+}
+
+/// Whether it is advice to merge equal pages: Inarch answers as a Linux that can't. The kernel looks at the lower half only.
+fn is_merging(advice: u64) -> bool {
+    matches!(advice as u32, MADV_MERGEABLE | MADV_UNMERGEABLE)
 }
 
 fn wild_number(random: &mut Random) -> u64 {

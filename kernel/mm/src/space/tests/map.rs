@@ -308,6 +308,17 @@ fn consecutive_pages_of_a_file_merge() {
 }
 
 #[test]
+fn synchronous_mappings_merge_with_their_like() {
+    let mut world = World::new();
+    let sync = PRIVATE | FIXED | u64::from(linux_raw_sys::general::MAP_SYNC);
+    world.map(A, 1, RW);
+    world.mmap(A + P, P, RW, sync | ANON).unwrap();
+    assert_eq!(world.maps(), "A+0..A+1 rw-p, A+1..A+2 rw-p");
+    world.mmap(A + 2 * P, P, RW, sync | ANON).unwrap();
+    assert_eq!(world.maps(), "A+0..A+1 rw-p, A+1..A+3 rw-p");
+}
+
+#[test]
 fn the_vdso_is_whole() {
     let mut world = World::new();
     let object = Object::image(world.machine.clone(), &[7; 8192], "[vdso]").unwrap();
