@@ -34,10 +34,13 @@ impl VmaTree {
         }
         let mut path = Path::NOWHERE;
         self.lead(&mut path, vma.start().get());
-        if path.base != vma.start().get()
-            && let Some(merged) = self.map_below(&path, &vma, origin)
-        {
-            return merged;
+        if path.base != vma.start().get() {
+            if let Some(merged) = self.map_below(&path, &vma, origin) {
+                return merged;
+            }
+            if self.insert_apart(&path, &vma) {
+                return vma;
+            }
         }
         let (prev, next) = self.touching(&path, &vma);
         let sides = merge::sides(prev.as_ref(), &vma, next.as_ref(), origin);

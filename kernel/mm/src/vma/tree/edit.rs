@@ -49,6 +49,36 @@ impl VmaTree {
         self.propagate(path, &change);
     }
 
+    /// Adds `vma`, which does not touch the mapping before it, where that touches none behind it either, or one of another protection:
+    /// then there is no pair to tell of. Answers whether it has; it does so only where the leaf has room and a mapping behind.
+    #[inline]
+    pub(super) fn insert_apart(&mut self, path: &Path, vma: &Vma) -> bool {
+        let at = path.at();
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        if at == leaf.len() || leaf.len() == LEAF {
+            return false;
+        }
+        let extent = Extent {
+            gap: vma.start().get() - path.base,
+            len: vma.range.len(),
+        };
+        let removed = leaf.extents()[at].gap;
+        let touches = extent.reach() == removed;
+        if extent.reach() > removed || (touches && leaf.prot(at) == vma.prot) {
+            return false;
+        }
+        leaf.insert(at, extent, vma);
+        leaf.extent_mut(at + 1).gap = removed - extent.reach();
+        let change = Change {
+            span: 0,
+            sums: Sums::of(vma),
+            removed,
+            added: extent.gap.max(removed - extent.reach()),
+        };
+        self.propagate(path, &change);
+        true
+    }
+
     /// Removes the mapping at `path`.
     pub(super) fn remove_at(&mut self, path: &Path) {
         let at = path.at();

@@ -276,6 +276,12 @@ impl Leaf {
         relation(&left, &self.get(at, left.end().get()))
     }
 
+    /// The protection of mapping `at`.
+    #[inline]
+    pub(super) fn prot(&self, at: usize) -> Prot {
+        self.traits[self.slot(at)].prot
+    }
+
     /// The flags of mapping `at`.
     #[inline]
     pub(super) fn flags(&self, at: usize) -> VmaFlags {

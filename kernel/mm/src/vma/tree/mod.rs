@@ -209,7 +209,18 @@ impl VmaTree {
     ///
     /// # Errors
     /// `ENOMEM`; the mappings are as before.
+    #[inline]
     pub fn reserve(&mut self, added: usize) -> Result<(), Errno> {
+        // What earlier calls left is mostly enough for the few that most calls add.
+        let leaves = added + 1;
+        if added < 7 && self.leaves.reserved() >= leaves && self.inners.reserved() >= leaves * self.height + 2
+        {
+            return self.check_room(added);
+        }
+        self.reserve_nodes(added)
+    }
+
+    fn reserve_nodes(&mut self, added: usize) -> Result<(), Errno> {
         self.check_room(added)?;
         let (leaves, inners) = self.nodes_for(added);
         self.leaves.reserve(leaves, &Leaf::BLANK)?;

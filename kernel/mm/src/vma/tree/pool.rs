@@ -82,7 +82,7 @@ impl<T: Clone, const CHUNK: usize> Pool<T, CHUNK> {
     }
 
     /// How many calls of [`Pool::take`] would succeed.
-    #[cfg(test)]
+    #[inline]
     pub(super) fn reserved(&self) -> usize {
         self.free.len()
     }
