@@ -118,7 +118,7 @@ crate::ktest! {
             let range = PageRange::from_len(VirtAddr::new(home + 64 * MIB), len * PAGE_SIZE).expect("a range");
             bench.tables.begin_call();
             let start = timer::now();
-            bench.tables.protect(range, |_, _, leaf| leaf.attributes.with_rights(Rights::READ));
+            bench.tables.protect(range, |attributes| attributes.with_rights(Rights::READ));
             let middle = timer::now();
             bench.tables.unmap(range, |_, _, _| {});
             let end = timer::now();

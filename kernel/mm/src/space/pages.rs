@@ -44,7 +44,7 @@ impl<M: Machine> AddressSpace<M> {
             }
         }
         self.tables
-            .protect(range, |_, _, leaf| leaf.attributes.with_rights(rights));
+            .protect(range, |attributes| attributes.with_rights(rights));
     }
 
     pub(crate) fn reserve_pages_to_move(&mut self, source: PageRange, target: VirtAddr) -> Result<(), Errno> {

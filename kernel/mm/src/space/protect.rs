@@ -136,19 +136,16 @@ fn plan(view: &View<'_>, vma: &Vma, part: PageRange, prot: Prot) -> Result<Optio
     accounting(view, vma, part.pages(), prot).map(Some)
 }
 
-/// What `mprotect` may give a mapping.
-fn allowed(flags: VmaFlags) -> Prot {
-    let pairs = [
-        (VmaFlags::MAYREAD, Prot::READ),
-        (VmaFlags::MAYWRITE, Prot::WRITE),
-        (VmaFlags::MAYEXEC, Prot::EXEC),
-    ];
-    pairs
-        .into_iter()
-        .filter(|&(flag, _)| flags.contains(flag))
-        .map(|(_, prot)| prot)
-        .collect()
+/// What `mprotect` may give a mapping: the flags stand in the order of the rights.
+const fn allowed(flags: VmaFlags) -> Prot {
+    Prot::from_bits_truncate((flags.bits() >> VmaFlags::MAYREAD.bits().trailing_zeros()) as u8)
 }
+
+const _: () = {
+    assert!(allowed(VmaFlags::MAYREAD).bits() == Prot::READ.bits());
+    assert!(allowed(VmaFlags::MAYWRITE).bits() == Prot::WRITE.bits());
+    assert!(allowed(VmaFlags::MAYEXEC).bits() == Prot::EXEC.bits());
+};
 
 /// A private mapping counts once it has been writable; it stops to count only while it has no page of its own.
 fn accounting(view: &View<'_>, vma: &Vma, pages: u64, prot: Prot) -> Result<VmaFlags, Errno> {

@@ -186,7 +186,7 @@ impl Word {
     }
 
     /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.
-    pub(super) fn update(&self, edit: impl Fn(Descriptor) -> Descriptor) -> (Descriptor, Descriptor) {
+    pub(super) fn update(&self, mut edit: impl FnMut(Descriptor) -> Descriptor) -> (Descriptor, Descriptor) {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             let new = edit(Descriptor::from_raw(old));

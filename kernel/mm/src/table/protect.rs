@@ -5,26 +5,28 @@ use super::descriptor::{Attributes, Descriptor, Leaf};
 use super::detach::{Extent, Start};
 use super::level::Level;
 use super::page::Table;
+use crate::PageRange;
 use crate::machine::{Machine, Reach};
-use crate::{PageRange, VirtAddr};
+use core::ops::Range;
 
 impl<M: Machine> PageTables<M> {
     /// Replaces the attributes of every page and block in `range` by what `edit` makes of them, and flushes what a TLB may
-    /// remember otherwise. The edit is given address, level and leaf; it changes rights, access, dirty state and software's
-    /// bits, never what break-before-make is demanded for, and may be called again where the hardware came between.
+    /// remember otherwise. The edit changes rights, access, dirty state and software's bits, never what break-before-make is
+    /// demanded for. It is asked once for pages with equal attributes that follow each other.
     ///
     /// Blocks that reach out of the range are edited as a whole: [`Self::split`] both ends before.
     ///
     /// # Panics
     /// If the edit needs break-before-make.
-    pub fn protect(&mut self, range: PageRange, edit: impl Fn(VirtAddr, Level, Leaf) -> Attributes) {
+    pub fn protect(&mut self, range: PageRange, edit: impl Fn(Attributes) -> Attributes) {
         if range.is_empty() {
             return;
         }
         let Some(Start { level, table }) = self.lowest(range) else {
             return;
         };
-        if self.protect_in(level, table, range, &edit) {
+        let mut edit = Edit { edit, last: None };
+        if self.protect_in(level, table, range, &mut edit) {
             self.flush(range, Reach::Leaf);
         }
     }
@@ -35,54 +37,83 @@ impl<M: Machine> PageTables<M> {
         level: Level,
         table: Table,
         range: PageRange,
-        edit: &impl Fn(VirtAddr, Level, Leaf) -> Attributes,
+        edit: &mut Edit<impl Fn(Attributes) -> Attributes>,
     ) -> bool {
         let extent = Extent::new(level, range);
         self.counters.read += extent.len() as u64;
-        let mut base = range.start().align_down(level.size());
-        let (mut outdated, mut written) = (false, 0);
+        if level == Level::Pte {
+            return self.protect_pages(table, extent.whole, edit);
+        }
+        let mut outdated = false;
         for index in extent.first..=extent.last {
             let word = table.live(&self.machine).word(index);
             let entry = word.get();
-            match level.below() {
-                Some(below) if entry.is_table(level) => {
-                    let part = range.within(base, level.size());
+            if entry.is_table(level) {
+                if let Some(below) = level.below() {
+                    let part = range.within(level.base(range, index), level.size());
                     outdated |= self.protect_in(below, Table::of(entry), part, edit);
                 }
-                _ if entry.is_absent() || entry == Descriptor::GUARD => {}
-                _ => {
-                    let (old, new) = word.update(|old| edited(level, base, old, edit));
-                    outdated |= new.outdates(old, level);
-                    written += (new != old) as u64;
-                }
+            } else if !entry.is_absent() {
+                let (old, new) = word.update(|old| edit.of(old, level));
+                outdated |= new.outdates(old, level);
+                self.counters.written += (new != old) as u64;
             }
-            base = base + level.size();
+        }
+        outdated
+    }
+
+    /// Edits pages of a leaf table; answers whether a TLB may remember what no longer holds.
+    fn protect_pages(
+        &mut self,
+        table: Table,
+        pages: Range<usize>,
+        edit: &mut Edit<impl Fn(Attributes) -> Attributes>,
+    ) -> bool {
+        let (mut outdated, mut written) = (false, 0);
+        for word in table.live(&self.machine).words(pages) {
+            let entry = word.get();
+            if !entry.is_absent() && entry != Descriptor::GUARD {
+                let (old, new) = word.update(|old| edit.of(old, Level::Pte));
+                outdated |= new.outdates(old, Level::Pte);
+                written += (new != old) as u64;
+            }
         }
         self.counters.written += written;
         outdated
     }
 }
 
-fn edited(
-    level: Level,
-    base: VirtAddr,
-    old: Descriptor,
-    edit: &impl Fn(VirtAddr, Level, Leaf) -> Attributes,
-) -> Descriptor {
-    let leaf = Leaf {
-        address: old.address(),
-        attributes: old.attributes(),
-    };
-    let new = Descriptor::leaf(
-        level,
-        Leaf {
-            attributes: edit(base, level, leaf),
-            ..leaf
-        },
-    );
-    assert!(
-        new.may_replace(old, level),
-        "an edit of {base} needs break-before-make"
-    );
-    new
+/// An edit of attributes, and what it came to the last time.
+struct Edit<F> {
+    edit: F,
+    /// The attributes before and after.
+    last: Option<(Attributes, Attributes)>,
+}
+
+impl<F: Fn(Attributes) -> Attributes> Edit<F> {
+    /// The edited entry.
+    #[inline]
+    fn of(&mut self, old: Descriptor, level: Level) -> Descriptor {
+        let before = old.attributes();
+        let attributes = match self.last {
+            Some((last, after)) if last == before => after,
+            _ => {
+                let after = self.checked(old, level);
+                self.last = Some((before, after));
+                after
+            }
+        };
+        let address = old.address();
+        Descriptor::leaf(level, Leaf { address, attributes })
+    }
+
+    fn checked(&self, old: Descriptor, level: Level) -> Attributes {
+        let (address, attributes) = (old.address(), (self.edit)(old.attributes()));
+        let new = Descriptor::leaf(level, Leaf { address, attributes });
+        assert!(
+            new.may_replace(old, level),
+            "an edit of {old:?} needs break-before-make"
+        );
+        attributes
+    }
 }

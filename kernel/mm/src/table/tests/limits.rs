@@ -108,8 +108,7 @@ fn what_needs_break_before_make_is_refused_where_it_is_not_done() {
     pair.map(3, RW);
     assert!(panics(|| pair
         .tables
-        .protect(pages(3, 1), |_, _, leaf| leaf.attributes
-            | Attributes::DEVICE)));
+        .protect(pages(3, 1), |attributes| attributes | Attributes::DEVICE)));
     pair.finish();
 }
 

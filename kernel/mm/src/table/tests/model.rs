@@ -159,7 +159,7 @@ impl Pair {
         self.tables.split(range.start());
         self.tables.split(range.end());
         self.tables
-            .protect(range, |_, _, leaf| leaf.attributes.with_rights(rights));
+            .protect(range, |attributes| attributes.with_rights(rights));
         let first = range.start().get() / PAGE_SIZE;
         for (_, page) in self.model.range_mut(first..first + range.pages()) {
             if let Page::Mapped(leaf) = page {
