@@ -8,11 +8,13 @@
 #[cfg(test)]
 extern crate std;
 
+mod asids;
 mod cmdline;
 mod devicetree;
 pub mod frames;
 mod range;
 
+pub use asids::{Activation, Asids, Context};
 pub use cmdline::{CommandLine, LogLevel};
 pub use devicetree::{
     Conduit, Console, ConsoleKind, Cpu, CpuStart, Description, InterruptController, Mailbox, TreeError,

@@ -58,6 +58,20 @@ pub(crate) fn tlbi_asid(asid: PageOperand) {
     unsafe { asm!("tlbi aside1, {}", in(reg) asid.0, options(nostack, preserves_flags)) }
 }
 
+/// Forgets everything, on this core.
+pub(crate) fn flush_all() {
+    // SAFETY: as above.
+    unsafe {
+        asm!(
+            "dsb nshst",
+            "tlbi vmalle1",
+            "dsb nsh",
+            "isb",
+            options(nostack, preserves_flags)
+        )
+    }
+}
+
 /// Forgets the translation of one page of the kernel, which belongs to all ASIDs.
 pub(crate) fn tlbi_kernel_page(address: u64) {
     // SAFETY: as above.

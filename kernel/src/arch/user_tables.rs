@@ -1,6 +1,6 @@
 //! The tables of the program that runs: TTBR0_EL1 and the ASID in it.
 
-use super::address::translate;
+use super::{address::translate, cpu, tlb};
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR0_EL1, Writeable};
 use mm::PhysAddr;
@@ -16,7 +16,12 @@ static EMPTY: Empty = Empty([0; 512]);
 pub(super) fn init() {
     remove();
     TCR_EL1.modify(TCR_EL1::EPD0::EnableTTBR0Walks);
+    if cpu::features().asid_bits == 16 {
+        TCR_EL1.modify(TCR_EL1::AS::ASID16Bits);
+    }
     barrier::isb(barrier::SY);
+    // A TLB may remember what the register said.
+    tlb::flush_all();
 }
 
 /// The program's half is what `root` maps from now on, with `asid` for its TLB entries.

@@ -12,6 +12,8 @@ mod linear;
 mod machine;
 #[cfg(feature = "ktest")]
 mod relocation;
+#[cfg(feature = "ktest")]
+mod spaces;
 mod stack;
 mod tables;
 

@@ -1,43 +1,45 @@
-//! Address space identifiers: what the TLB tells the entries of one process from another's by.
+//! Address space identifiers for processes: who has which is decided by the crate `hardware`.
 
-use mm::Errno;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use hardware::{Activation, Asids, Context};
+use mm::machine::Asid;
+
+use crate::arch::{cpu, tlb};
 use crate::sync::Mutex;
 
-/// Every arm64 CPU has at least 8-bit identifiers; 0 stands for no process.
-const COUNT: usize = 256;
+/// How many cores run programs, and which one this is.
+const CORES: usize = 1;
+const THIS_CORE: usize = 0;
 
-/// A bit for each identifier in use.
-static USED: Mutex<[u64; COUNT / 64]> = Mutex::new([1, 0, 0, 0]);
+/// Held for as long as it takes to give one identifier out; no other lock is taken meanwhile.
+static ASIDS: Mutex<Asids<CORES>> = Mutex::new(Asids::new());
 
-/// An identifier that is this process's alone, until it is dropped. The TLB must hold nothing under it by then.
-pub(super) struct Asid(u16);
+/// The identifier of an address space that no core has used yet: nothing is ever cached under it.
+pub(super) const UNUSED: Asid = Asid(0);
 
-impl Asid {
-    /// Takes a free identifier.
-    ///
-    /// # Errors
-    /// `EAGAIN` where 255 processes have them all.
-    pub(super) fn take() -> Result<Self, Errno> {
-        let mut used = USED.lock();
-        let (index, word) = used
-            .iter_mut()
-            .enumerate()
-            .find(|(_, word)| **word != u64::MAX)
-            .ok_or(Errno::EAGAIN)?;
-        let bit = word.trailing_ones();
-        *word |= 1 << bit;
-        Ok(Self(index as u16 * 64 + bit as u16))
-    }
-
-    /// The number.
-    pub(super) fn get(&self) -> mm::machine::Asid {
-        mm::machine::Asid(self.0)
-    }
+/// Has there be as many identifiers as this processor can tell apart. To be called before the first process runs.
+pub(super) fn init() {
+    ASIDS.lock().set_bits(cpu::features().asid_bits);
 }
 
-impl Drop for Asid {
-    fn drop(&mut self) {
-        USED.lock()[usize::from(self.0 / 64)] &= !(1 << (self.0 % 64));
+/// What a process remembers of its identifier.
+pub(super) struct ProcessContext(AtomicU64);
+
+impl ProcessContext {
+    /// Of a process that has not run.
+    pub(super) const fn new() -> Self {
+        Self(AtomicU64::new(Context::NONE.raw()))
+    }
+
+    /// Gives the process that runs next on this core an identifier; answers it, and whether it is another than the one before.
+    pub(super) fn activate(&self) -> (Asid, bool) {
+        let old = Context::from_raw(self.0.load(Relaxed));
+        let Activation { context, flush } = ASIDS.lock().activate(THIS_CORE, old);
+        if flush {
+            tlb::flush_all();
+        }
+        self.0.store(context.raw(), Relaxed);
+        (Asid(context.asid()), context.asid() != old.asid())
     }
 }

@@ -10,7 +10,7 @@ use linux_raw_sys::general::{O_RDWR, O_WRONLY};
 use mm::Errno;
 
 use super::exec::{self, Failure};
-use super::{ExitStatus, Process, Thread, register, scheduler};
+use super::{ExitStatus, Process, Thread, asid, register, scheduler};
 use crate::arch::UserFrame;
 use crate::board::console::print_error;
 use crate::fs::archive::{Archive, Node};
@@ -69,6 +69,7 @@ pub(crate) fn run_first(archive: &'static [u8]) -> u8 {
             return STATUS_NO_PROGRAM;
         }
     };
+    asid::init();
     match start(program) {
         Ok(process) => scheduler::run(&process).code(),
         Err(errno) => {

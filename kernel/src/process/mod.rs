@@ -36,7 +36,7 @@ use crate::arch::user_tables;
 use crate::fs::Descriptors;
 use crate::memory::{self, Machine};
 use crate::sync::Mutex;
-use asid::Asid;
+use asid::ProcessContext;
 use credentials::Credentials;
 use exec::Outline;
 use limits::Limits;
@@ -78,8 +78,7 @@ pub(crate) struct Process {
     exit: Mutex<Option<ExitStatus>>,
     /// The top table of `space`, which stays while the space lives.
     root: PhysAddr,
-    /// Declared after `space`: free for others only when nothing of the space is left.
-    asid: Asid,
+    asid: ProcessContext,
 }
 
 /// How a process ended.
@@ -105,14 +104,13 @@ impl Process {
     /// A process with an empty address space and no open file, to run the program at the path `executable`.
     ///
     /// # Errors
-    /// `EAGAIN` where there are too many processes, `ENOMEM`.
+    /// `ENOMEM`.
     pub(crate) fn new(
         id: u32,
         parent: u32,
         executable: &[u8],
         arguments: &[&[u8]],
     ) -> Result<Arc<Self>, Errno> {
-        let asid = Asid::take()?;
         let limits = Limits::default();
         let mut memory = mm::Limits {
             memory_pages: memory::total_frames() as u64,
@@ -120,7 +118,7 @@ impl Process {
         };
         settings::current().apply(&mut memory);
         limits.apply(&mut memory);
-        let space = AddressSpace::new(Machine, asid.get(), memory, mm::Layout::default())?;
+        let space = AddressSpace::new(Machine, asid::UNUSED, memory, mm::Layout::default())?;
         let root = space.root();
         Ok(Arc::new(Self {
             id,
@@ -142,15 +140,19 @@ impl Process {
             started: clock::clock().since_boot(),
             exit: Mutex::new(None),
             root,
-            asid,
+            asid: ProcessContext::new(),
         }))
     }
 
     /// Makes the process's memory what EL0 sees.
     fn activate(&self) {
-        // SAFETY: the space keeps its top table while it lives, and lives while a thread of its process runs; the identifier is no
-        // other process's until the space is gone.
-        unsafe { user_tables::install(self.root, self.asid.get()) };
+        let (asid, is_new) = self.asid.activate();
+        if is_new {
+            self.space.lock().set_asid(asid);
+        }
+        // SAFETY: the space keeps its top table while it lives, and lives while a thread of its process runs; the TLB holds
+        // nothing of another space under the identifier.
+        unsafe { user_tables::install(self.root, asid) };
     }
 
     /// Changes the credentials, and tells the address space what it may do from now on.

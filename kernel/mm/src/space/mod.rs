@@ -208,6 +208,12 @@ impl<M: Machine> AddressSpace<M> {
         self.tables.asid()
     }
 
+    /// Gives the address space another identifier, for when there are fewer of them than address spaces. No core uses it under the
+    /// old one, and no TLB remembers anything under the new one.
+    pub fn set_asid(&mut self, asid: Asid) {
+        self.tables.set_asid(asid);
+    }
+
     /// The machine that the address space takes its memory from.
     pub fn machine(&self) -> &M {
         &self.machine

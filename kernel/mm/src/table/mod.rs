@@ -86,6 +86,11 @@ impl<M: Machine> PageTables<M> {
         self.asid
     }
 
+    /// Has them carry another identifier from now on; see [`AddressSpace::set_asid`](crate::AddressSpace::set_asid).
+    pub fn set_asid(&mut self, asid: Asid) {
+        self.asid = asid;
+    }
+
     /// Whether anything is mapped by a block.
     pub fn has_blocks(&self) -> bool {
         self.pool.has_deposits()
