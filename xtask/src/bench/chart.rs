@@ -27,19 +27,27 @@ const NOTES: [&str; 5] = [
     "4 KiB, 512 of 2 MiB or one of 1 GiB for each gibibyte.",
 ];
 
-/// Everything in one drawing.
+/// Everything in one drawing: the goals, and below them the plots of growth two by two, and what they show.
 pub(super) fn whole(comparison: &Comparison) -> String {
-    let (goals, height) = goals(comparison);
-    let mut content = goals;
-    for (index, growth) in growths(comparison).iter().enumerate() {
-        let (x, y) = ((index % 2) as f64 * HALF, height + (index / 2) as f64 * PLOT);
-        content.push_str(&svg::moved(x, y, growth));
+    let (mut content, mut height) = goals(comparison);
+    let mut cells = growths(comparison);
+    if !cells.is_empty() {
+        cells.push(notes());
     }
-    for (index, note) in NOTES.iter().enumerate() {
-        let y = height + PLOT + 64.0 + 18.0 * index as f64;
-        content.push_str(&text(HALF + 64.0, y, Anchor::Start, INK, note));
+    for pair in cells.chunks(2) {
+        for (column, cell) in pair.iter().enumerate() {
+            content.push_str(&svg::moved(column as f64 * HALF, height, cell));
+        }
+        height += PLOT;
     }
-    svg::document(WIDTH, height + 2.0 * PLOT, &content)
+    svg::document(WIDTH, height, &content)
+}
+
+fn notes() -> String {
+    let notes = NOTES.iter().enumerate();
+    notes
+        .map(|(index, note)| text(64.0, 64.0 + 18.0 * index as f64, Anchor::Start, INK, note))
+        .collect()
 }
 
 /// The goals: a line for each, from Inarch's figure to Linux's, and a mark at what is to be reached. With its height.
@@ -101,16 +109,20 @@ fn legend(comparison: &Comparison, left: f64, y: f64) -> String {
     drawing + &text(left + 370.0, y, Anchor::Start, INK, "to be reached")
 }
 
-/// The plots of growth: drawings of half the width.
+/// The plots of those series that were measured: drawings of half the width.
 fn growths(comparison: &Comparison) -> Vec<String> {
     let series = [
         ("full", "Bytes moved, every page there"),
         ("sparse", "Bytes moved, one page in 512 there"),
         ("mappings", "Mappings moved by one call, a page each"),
     ];
-    series
-        .map(|(series, title)| growth(comparison, series, title))
-        .to_vec()
+    let drawn = series
+        .into_iter()
+        .map(|(series, title)| (lines(comparison, series), series, title));
+    let there = drawn.filter(|(lines, ..)| !lines.is_empty());
+    there
+        .map(|(lines, series, title)| growth(&lines, series, title))
+        .collect()
 }
 
 /// One line of a plot.
@@ -122,8 +134,7 @@ struct Line {
     points: Vec<(u64, u64)>,
 }
 
-fn growth(comparison: &Comparison, series: &str, title: &str) -> String {
-    let lines = lines(comparison, series);
+fn growth(lines: &[Line], series: &str, title: &str) -> String {
     let (left, right, top, bottom) = (64.0, HALF - 96.0, 48.0, PLOT - 44.0);
     let xs: Vec<u64> = lines
         .iter()
@@ -151,7 +162,7 @@ fn growth(comparison: &Comparison, series: &str, title: &str) -> String {
         drawing.push_str(&text(at, bottom + 20.0, Anchor::Middle, INK, &label));
     }
     drawing.push_str(&line((left, bottom), (right, bottom), INK, 1.0));
-    drawing + &curves(&lines, &x, &y, right)
+    drawing + &curves(lines, &x, &y, right)
 }
 
 /// The lines with their points, and their names where they end.
