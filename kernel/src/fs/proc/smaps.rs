@@ -11,7 +11,7 @@ use super::{listing, maps};
 use crate::process::Process;
 
 /// The two letters for each flag, in the order of Linux's bits.
-const FLAGS: [(VmaFlags, &str); 27] = [
+const FLAGS: [(VmaFlags, &str); 28] = [
     (VmaFlags::SHARED, "sh"),
     (VmaFlags::MAYREAD, "mr"),
     (VmaFlags::MAYWRITE, "mw"),
