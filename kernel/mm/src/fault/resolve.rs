@@ -10,7 +10,16 @@ use crate::vma::{Backing, Faulted, Prot, Vma, merge};
 use crate::{PAGE_SIZE, PhysAddr, TASK_SIZE, VirtAddr, page};
 
 impl<M: Machine> AddressSpace<M> {
-    pub(crate) fn resolve(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
+    /// Makes an access good, if need be with memory that the program has offered to give back.
+    #[inline]
+    pub(crate) fn resolve_or_reclaim(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
+        match self.resolve(addr, access) {
+            Err(FaultError::OutOfMemory) if self.reclaim() => self.resolve(addr, access),
+            outcome => outcome,
+        }
+    }
+
+    fn resolve(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
         let addr = VirtAddr::new(untagged(addr));
         if addr.get() >= TASK_SIZE {
             return Err(FaultError::MapError);

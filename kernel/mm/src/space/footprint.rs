@@ -104,6 +104,9 @@ impl Footprint {
         if dirty {
             self.proportional.dirty += share;
         }
+        if attributes.is_lazy() {
+            self.lazy_free += PAGE_SIZE;
+        }
         if attributes.contains(Attributes::ACCESSED) {
             self.referenced += PAGE_SIZE;
         }

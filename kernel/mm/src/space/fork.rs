@@ -73,6 +73,8 @@ impl<M: Machine> AddressSpace<M> {
             zero_page: self.zero_page,
             zero_block: self.zero_block,
             huge_pages: self.huge_pages,
+            // What was offered has two users now, and stays.
+            may_have_lazy: false,
             tree,
             objects,
             limits: self.limits,

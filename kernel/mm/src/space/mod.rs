@@ -140,6 +140,8 @@ pub struct AddressSpace<M: Machine> {
     /// A block full of zeros, once memory that may be huge was read before it was written; otherwise as the page.
     pub(crate) zero_block: Option<PhysAddr>,
     pub(crate) huge_pages: HugePages,
+    /// Whether `MADV_FREE` has offered pages that may still be there.
+    may_have_lazy: bool,
     pub(crate) tree: VmaTree,
     pub(crate) objects: Objects<M>,
     limits: Limits,
@@ -173,6 +175,7 @@ impl<M: Machine> AddressSpace<M> {
             zero_page: page::adopt(&machine, zero),
             zero_block: None,
             huge_pages: HugePages::Allowed,
+            may_have_lazy: false,
             machine,
             tables,
             tree: VmaTree::new(),
@@ -445,7 +448,7 @@ impl<M: Machine> AddressSpace<M> {
     /// # Errors
     /// See [`FaultError`].
     pub fn fault(&mut self, addr: u64, access: Access) -> Result<(), FaultError> {
-        self.resolve(addr, access)
+        self.resolve_or_reclaim(addr, access)
     }
 
     /// Forgets the pages of `object` that lie past its end, after [`Object::set_len`] made it shorter. Each address

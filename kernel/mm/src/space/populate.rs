@@ -63,7 +63,7 @@ impl<M: Machine> AddressSpace<M> {
     pub(super) fn populate_part(&mut self, part: PageRange, access: Access) -> Result<(), FaultError> {
         let mut at = part.start();
         while at < part.end() {
-            self.resolve(at.get(), access)?;
+            self.resolve_or_reclaim(at.get(), access)?;
             // A block was brought in as a whole.
             let size = if self.tables.has_blocks() {
                 self.tables.query(at).0.size()

@@ -83,6 +83,9 @@ bitflags! {
         const NO_ACCESS = 1 << 57;
         /// Software: was stored to while it was writable. See [`Attributes::is_dirty`].
         const DIRTY = 1 << 58;
+        /// Software: was given back, to be taken when memory is short, unless it was stored to since. See
+        /// [`Attributes::is_lazy`]. The hardware ignores the bit unless `TCR_EL1.HWU059` is set.
+        const LAZY = 1 << 59;
     }
 }
 
@@ -224,6 +227,23 @@ impl Attributes {
         } else {
             page
         }
+    }
+
+    /// The same page given back (`MADV_FREE`): as if neither accessed nor stored to. One that has other users, or is the zero page,
+    /// stays as it is.
+    pub const fn lazy(self) -> Self {
+        if self.intersects(Self::COPY_ON_WRITE.union(Self::ZERO_PAGE)) {
+            self
+        } else {
+            self.clean().not_accessed().union(Self::LAZY)
+        }
+    }
+
+    /// Whether the page was given back and has not been stored to since.
+    pub const fn is_lazy(self) -> bool {
+        self.contains(Self::LAZY)
+            && !self.is_dirty()
+            && !self.intersects(Self::COPY_ON_WRITE.union(Self::ZERO_PAGE))
     }
 
     /// The attributes of the pieces of a block with these: a group of blocks is no group of its pieces.
@@ -385,6 +405,7 @@ impl Descriptor {
         let software = Attributes::ZERO_PAGE
             .union(Attributes::COPY_ON_WRITE)
             .union(Attributes::DIRTY)
+            .union(Attributes::LAZY)
             .bits();
         cached && (self.0 ^ old.0) & !software != 0
     }

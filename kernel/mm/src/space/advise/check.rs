@@ -32,7 +32,9 @@ impl Advice {
         use VmaFlags as F;
         let refusing = match self {
             Self::Drop { also_locked: true } => F::PFNMAP,
-            Self::Drop { also_locked: false } | Self::Free | Self::PageOut => F::PFNMAP | F::LOCKED,
+            Self::Drop { also_locked: false } | Self::Free | Self::Cold | Self::PageOut => {
+                F::PFNMAP | F::LOCKED
+            }
             Self::Remove => F::LOCKED,
             Self::Guard => F::SPECIAL | F::LOCKED,
             Self::Unguard => F::SPECIAL,
@@ -71,6 +73,7 @@ impl Advice {
             Self::Unguard
             | Self::Collapse
             | Self::Nothing
+            | Self::Cold
             | Self::PageOut
             | Self::Populate(_)
             | Self::Poison => false,

@@ -5,6 +5,7 @@
 
 mod check;
 mod collapse;
+mod free;
 mod guard;
 mod populate;
 mod remove;
@@ -35,13 +36,15 @@ enum Advice {
     Flags { clear: VmaFlags, set: VmaFlags },
     /// The pages go (`MADV_DONTNEED`, `MADV_DONTNEED_LOCKED`).
     Drop { also_locked: bool },
-    /// The pages may go whenever memory is short (`MADV_FREE`); here they go at once.
+    /// The pages may go whenever memory is short (`MADV_FREE`).
     Free,
     /// The pages go, and those of the object with them (`MADV_REMOVE`).
     Remove,
     /// The pages are expected to be used soon, which is all the same where nothing is ever paged out.
     Nothing,
-    /// As `Nothing`, but not for locked memory (`MADV_COLD`, `MADV_PAGEOUT`).
+    /// As `Nothing`, but not for locked memory (`MADV_COLD`).
+    Cold,
+    /// Memory is short here (`MADV_PAGEOUT`), which is all the same to pages that were not given back.
     PageOut,
     /// Faults in advance, as if by this access.
     Populate(Access),
@@ -97,7 +100,8 @@ impl Advice {
             linux::MADV_HUGEPAGE => flags(F::NOHUGEPAGE, F::HUGEPAGE),
             linux::MADV_NOHUGEPAGE => flags(F::HUGEPAGE, F::NOHUGEPAGE),
             linux::MADV_WILLNEED => Ok(Self::Nothing),
-            linux::MADV_COLD | linux::MADV_PAGEOUT => Ok(Self::PageOut),
+            linux::MADV_COLD => Ok(Self::Cold),
+            linux::MADV_PAGEOUT => Ok(Self::PageOut),
             linux::MADV_DONTNEED => Ok(Self::Drop { also_locked: false }),
             linux::MADV_DONTNEED_LOCKED => Ok(Self::Drop { also_locked: true }),
             linux::MADV_FREE => Ok(Self::Free),
@@ -169,12 +173,16 @@ impl<M: Machine> AddressSpace<M> {
         advice.check(vma)?;
         match advice {
             Advice::Flags { clear, set } => return self.advise_flags(vma, part, (vma.flags - clear) | set),
-            Advice::Drop { .. } | Advice::Free => self.drop_pages(vma, part),
+            Advice::Drop { .. } => self.drop_pages(vma, part),
+            Advice::Free => self.free_lazily(part),
+            Advice::PageOut => {
+                self.reclaim_in(vma, part);
+            }
             Advice::Remove => self.remove_pages(vma, part),
             Advice::Guard => return self.install_guards(vma, part),
             Advice::Unguard => self.remove_guards(part),
             Advice::Collapse => return self.collapse(vma, part),
-            Advice::Nothing | Advice::PageOut | Advice::Populate(_) | Advice::Poison => {}
+            Advice::Nothing | Advice::Cold | Advice::Populate(_) | Advice::Poison => {}
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ const H: u64 = BLOCK_SIZE / P;
 
 impl World {
     /// A child, which must end before its parent does.
-    fn fork(&mut self) -> World {
+    pub(super) fn fork(&mut self) -> World {
         let asid = Asid(self.space.asid().0 + 1);
         World {
             machine: self.machine.clone(),

@@ -5,6 +5,7 @@ mod contents;
 mod fault;
 mod footprint;
 mod fork;
+mod free;
 mod guard;
 #[cfg(target_os = "linux")]
 mod host;
