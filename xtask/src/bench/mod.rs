@@ -34,8 +34,7 @@ pub(crate) use sides::Sides;
 
 /// Measure what the calls that move memory cost, in instructions
 ///
-/// Prints a table, and leaves a chart and a report of it below the target folder.
-/// programs/bench makes the calls and reads the counter around each. With --vs-linux it does so on Debian's newest Linux for arm64,
+/// Prints a table, and leaves a chart and a report of it below the target folder. programs/bench makes the calls and reads the counter around each. With --vs-linux it does so on Debian's newest Linux for arm64,
 /// too, in the same machine: the same executable, the same flags of QEMU.
 #[derive(Args)]
 #[command(
@@ -58,6 +57,9 @@ pub(crate) struct Bench {
     /// Only rows with this in their names; may be given several times
     #[arg(long, value_name = "NAME")]
     row: Vec<String>,
+    /// Print the names of the rows
+    #[arg(long, conflicts_with_all = ["row", "vs_linux", "json", "profile", "accept"])]
+    list: bool,
     /// Measure Debian's Linux as well
     #[arg(long)]
     vs_linux: bool,
@@ -100,6 +102,10 @@ impl Bench {
             return boot::run(options);
         }
         let sides = self.sides()?;
+        if self.list {
+            sides.names()?.iter().for_each(|name| println!("{name}"));
+            return Ok(ExitCode::SUCCESS);
+        }
         if let Some(row) = &self.profile {
             profile::run(&sides, row)?;
             return Ok(ExitCode::SUCCESS);
@@ -115,7 +121,7 @@ impl Bench {
         };
         let comparison = Comparison::new(&self.cpu, inarch, linux);
         if comparison.rows.is_empty() {
-            bail!("no row has such a name; `cargo xtask bench --json | jq -r .rows[].name` lists them");
+            bail!("no row has such a name; `cargo xtask bench --list` prints them");
         }
         match self.json {
             true => println!(

@@ -5,6 +5,9 @@ use anyhow::{Context, Result, bail};
 /// How a line of the program begins.
 const PREFIX: &str = "bench ";
 
+/// How many lines of a machine that has failed are shown.
+const LAST_LINES: usize = 30;
+
 /// What one boot has measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -83,12 +86,18 @@ impl Run {
             }
         }
         match unit {
-            None => bail!("the program did not begin to measure:\n{}", text.trim_end()),
+            None => bail!("the program did not begin to measure:\n{}", last_words(text)),
             Some(0) => bail!("the counter counts time, not instructions"),
-            Some(_) if !ended => bail!("the program did not get through:\n{}", text.trim_end()),
+            Some(_) if !ended => bail!("the program did not get through:\n{}", last_words(text)),
             Some(_) => Ok(Run { system, rows }),
         }
     }
+}
+
+/// The last lines that a machine has printed.
+fn last_words(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }
 
 /// Inarch's release is that of the Linux whose calls it has, and its own.

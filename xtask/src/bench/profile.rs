@@ -71,7 +71,9 @@ fn record(sides: &Sides, row: &str) -> Result<Counts> {
     let _qemu = Process::spawn(&mut command)?;
     let mut stub = Stub::connect(&socket)?;
     let [begin, end] = marks(&sides.programs.join(PROGRAM))?;
-    reach(&mut stub, begin).with_context(|| format!("there is no row `{row}`, or it can't be measured"))?;
+    reach(&mut stub, begin).with_context(|| {
+        format!("there is no row `{row}` (`cargo xtask bench --list` prints them), or it can't be measured")
+    })?;
     stub.insert_breakpoint(end)?;
     stub.monitor(&format!("logfile {}", log.display()))?;
     stub.monitor("one-insn-per-tb on")?;

@@ -118,3 +118,53 @@ fn notes(page: &mut String, comparison: &Comparison) {
         let _ = write!(page, "<h2>Notes</h2>\n<ul class=\"dim\">\n{items}</ul>\n");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::output::Run;
+    use crate::bench::sides;
+
+    const HEAD: &str = "bench system Linux 7.3.4\nbench unit 1\n";
+    const INARCH: &str = "bench fault ticks 478 478 478 read=4\nbench fork-512M not measured: needs <fork>\n\
+        bench full-4K-by-4K ticks 9 9 9\nbench full-1M-by-4K ticks 90 90 90\nbench end\n";
+    const LINUX: &str =
+        "bench fault ticks 3095 3100 3095\nbench full-4K-by-4K ticks 900 900 900\nbench end\n";
+
+    fn side(lines: &str, unequal: &[&str]) -> sides::Result {
+        sides::Result {
+            run: Run::parse(&format!("{HEAD}{lines}")).unwrap(),
+            unequal: unequal.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn the_report_tells_all_rows_and_what_is_wrong_with_them() {
+        let comparison = Comparison::new("max", side(INARCH, &["fault"]), Some(side(LINUX, &[])));
+        let page = html(&comparison);
+        for part in [
+            "<td>fault</td><td>anonymous page fault</td><td>3,095~</td><td>478</td><td>6.47x</td><td>500</td>",
+            "fork-512M on Inarch was not measured: needs &lt;fork&gt;.",
+            "full-1M-by-4K on Linux was not measured: only with --full.",
+            "The runs of fault were not equal.",
+            "1 of 2 rows reach",
+        ] {
+            assert!(page.contains(part), "{part} is not in {page}");
+        }
+        for tag in ["table", "tr", "svg", "g", "text", "ul", "body"] {
+            let opened =
+                page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_drawn() {
+        let comparison = Comparison::new("max", side("bench fault ticks 1 1 1\nbench end\n", &[]), None);
+        let drawing = chart::whole(&comparison);
+        assert!(
+            drawing.contains("anonymous page fault") && !drawing.contains("Bytes moved"),
+            "{drawing}"
+        );
+    }
+}

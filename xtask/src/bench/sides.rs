@@ -100,6 +100,14 @@ impl Sides {
         Ok(())
     }
 
+    /// The names of all rows, as the program tells them.
+    pub(super) fn names(&self) -> anyhow::Result<Vec<String>> {
+        let arguments = ["--full", "--list"].map(str::to_owned);
+        let text = self.boot(Side::Inarch, PROGRAM, &arguments, None)?;
+        let known = [rows::BOOT, rows::IMAGE].map(str::to_owned);
+        Ok(text.lines().map(str::to_owned).chain(known).collect())
+    }
+
     /// One boot of the program that measures.
     fn once(&self, side: Side, arguments: &[String], number: u32) -> anyhow::Result<(Run, String)> {
         let title = match self.runs {
