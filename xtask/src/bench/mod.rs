@@ -18,6 +18,7 @@ mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -31,6 +32,9 @@ use compare::Comparison;
 pub(crate) use gate::trials;
 use sides::Side;
 pub(crate) use sides::Sides;
+
+/// How long one boot may take; on Linux `--full` takes minutes.
+const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Measure what the calls that move memory cost, in instructions
 ///
@@ -172,6 +176,7 @@ impl Bench {
                 ..Machine::default()
             },
             runs: self.runs,
+            timeout: TIMEOUT,
         })
     }
 }

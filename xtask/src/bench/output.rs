@@ -95,7 +95,7 @@ impl Run {
 }
 
 /// The last lines that a machine has printed.
-fn last_words(text: &str) -> String {
+pub(super) fn last_words(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }

@@ -8,19 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::output::{Measured, Outcome, Run};
+use super::output::{Measured, Outcome, Run, last_words};
 use super::progress::Progress;
 use super::{boot, rows};
 use crate::archive::{self, Contents};
 use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::linux;
-use crate::qemu::boot::{self as machine_run, Captured};
+use crate::qemu::boot::{self as machine_run, Captured, End};
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 use crate::workspace;
 
-/// How long one boot may take.
-const TIMEOUT: Duration = Duration::from_secs(1800);
 /// The program that measures.
 pub(super) const PROGRAM: &str = "bench";
 
@@ -48,6 +46,8 @@ pub(crate) struct Sides {
     pub(crate) machine: Machine,
     /// How often each is booted.
     pub(crate) runs: u32,
+    /// How long one boot may take.
+    pub(crate) timeout: Duration,
 }
 
 /// What a side has measured.
@@ -165,10 +165,10 @@ impl Sides {
             .command(&self.qemu, &load, Serial::Output, Debugger::None)?;
         let annotator = Arc::new(Annotator::new(self.kernel.elf.clone()));
         let (out, err) = (Captured::default(), Captured::default());
-        machine_run::run(
+        let end = machine_run::run(
             command.stdin(Stdio::null()),
             &annotator,
-            Some(TIMEOUT),
+            Some(self.timeout),
             Watched {
                 out: out.clone(),
                 progress,
@@ -176,9 +176,15 @@ impl Sides {
             err.clone(),
         )?;
         let text = out.text().replace('\r', "");
-        match err.text().trim() {
-            "" => Ok(text),
-            errors => Ok(format!("{text}{errors}\n")),
+        match (end, err.text().trim()) {
+            (End::TimedOut(after), _) => bail!(
+                "{side:?} was not ready after {} s:\n{}",
+                after.as_secs(),
+                last_words(&text)
+            ),
+            (End::QemuFailed(reason), errors) => bail!("{reason}\n{errors}"),
+            (_, "") => Ok(text),
+            (_, errors) => Ok(format!("{text}{errors}\n")),
         }
     }
 

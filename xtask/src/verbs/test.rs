@@ -20,6 +20,8 @@ use crate::{exit, say, setup, workspace};
 
 /// How long a test in QEMU may take unless `--timeout` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// The same for the one boot that all tests named `bench::` look at.
+const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
 /// The list of program tests.
 const PROGRAMS: &str = "programs/tests.txt";
 
@@ -200,6 +202,7 @@ impl Test {
                 ..Machine::default()
             },
             runs: 1,
+            timeout: self.timeout.unwrap_or(BENCH_TIMEOUT),
         })
     }
 
