@@ -70,6 +70,12 @@ impl Descriptors {
         self.put(index, Descriptor { file, close_on_exec })
     }
 
+    /// The numbers in use, ascending.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let used = (0..).zip(&self.slots).filter(|(_, slot)| slot.is_some());
+        used.map(|(number, _)| number).collect()
+    }
+
     /// How many numbers there is room for, as Linux tells it: by powers of two, from 64.
     pub(crate) fn size(&self) -> usize {
         self.slots.len().next_power_of_two().max(64)

@@ -108,11 +108,15 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
         ("", _) => Some(folder_of(
             path,
             OF_MACHINE,
-            &[&format!("{}", process.id), "inarch", "self", "sys"],
+            &[&format!("{}", process.id), "inarch", "self", "sys", "thread-self"],
         )),
         ("inarch", "") => Some(folder_of(path, OWN, &[])),
         ("inarch", name) => file(OWN, name, path, process),
         ("self", "") => Some(Entry::Link(format!("{}", process.id).into_bytes())),
+        ("thread-self", "") => {
+            let thread = process::current().id;
+            Some(Entry::Link(format!("{}/task/{thread}", process.id).into_bytes()))
+        }
         ("sys", rest) => of_settings(process, path, rest),
         (name, rest) => match name.parse() {
             Ok(id) => of_process(process::find(id)?, path, rest),
@@ -140,9 +144,40 @@ fn of_settings(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
 /// Finds `rest` in the folder of `process`.
 fn of_process(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
     match rest {
-        "" => Some(folder_of(path, OF_PROCESS, &["exe"])),
+        "" => Some(folder_of(path, OF_PROCESS, &["cwd", "exe", "fd", "root", "task"])),
+        "cwd" | "root" => Some(Entry::Link(b"/".to_vec())),
         "exe" => Some(Entry::Link(process.executable.clone())),
+        "fd" => {
+            let numbers = process.files.lock().numbers();
+            Some(folder_of_numbers(path, &numbers))
+        }
+        "task" => Some(folder_of_numbers(path, &process::threads_of(&process))),
+        rest if rest.starts_with("fd/") => {
+            let number = rest.strip_prefix("fd/")?.parse().ok()?;
+            let open = process.files.lock().get(number).ok()?.clone();
+            Some(Entry::Link(open.file.path().to_vec()))
+        }
+        rest if rest.starts_with("task/") => of_thread(process, path, rest.strip_prefix("task/")?),
         name => file(OF_PROCESS, name, path, process),
+    }
+}
+
+/// Finds `rest` in the folder of the threads of `process`: a thread's has what the process's has, but for what there is once.
+fn of_thread(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
+    let (thread, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let known = process::threads_of(&process).contains(&thread.parse().ok()?);
+    match rest {
+        _ if !known || rest.starts_with("task") => None,
+        "" => Some(folder_of(path, OF_PROCESS, &["cwd", "exe", "fd", "root"])),
+        rest => of_process(process, path, rest),
+    }
+}
+
+fn folder_of_numbers(path: &str, numbers: &[u32]) -> Entry {
+    let names: Vec<String> = numbers.iter().map(|number| format!("{number}")).collect();
+    Entry::Folder {
+        path: format!("/proc/{path}"),
+        names,
     }
 }
 

@@ -216,15 +216,17 @@ pub(crate) fn find(id: u32) -> Option<Arc<Process>> {
     thread.map(|thread| thread.process.clone())
 }
 
-/// How many threads `process` has.
-pub(crate) fn thread_count(process: &Process) -> u64 {
+/// The identifiers of the threads of `process`, the oldest first.
+pub(crate) fn threads_of(process: &Process) -> Vec<u32> {
     let threads = THREADS.lock();
     let of_process = |thread: &Arc<Thread>| thread.process.id == process.id;
-    threads
-        .iter()
-        .filter_map(Weak::upgrade)
-        .filter(of_process)
-        .count() as u64
+    let threads = threads.iter().filter_map(Weak::upgrade).filter(of_process);
+    threads.map(|thread| thread.id).collect()
+}
+
+/// How many threads `process` has.
+pub(crate) fn thread_count(process: &Process) -> u64 {
+    threads_of(process).len() as u64
 }
 
 /// Of all address spaces, the pages that count towards the commit limit and the page tables.

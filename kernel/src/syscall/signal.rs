@@ -123,7 +123,8 @@ fn thread(id: i32) -> Result<Arc<Thread>, Errno> {
 fn send(call: &Call<'_>, thread: &Thread, number: i32, code: i32) -> Answer {
     if number != 0 {
         let number = signal::checked(number)?;
-        signal::send(thread, Signal::sent(number, code, call.process().id))?;
+        let user = call.process().credentials.lock().users.real;
+        signal::send(thread, Signal::sent(number, code, call.process().id, user))?;
     }
     Ok(0)
 }

@@ -101,12 +101,12 @@ impl Signal {
         }
     }
 
-    /// One that process `sender` sends, which runs as root; `code` is `SI_USER` or `SI_TKILL`.
-    pub(crate) fn sent(number: u8, code: i32, sender: u32) -> Self {
+    /// One that process `sender` of `user` sends; `code` is `SI_USER` or `SI_TKILL`.
+    pub(crate) fn sent(number: u8, code: i32, sender: u32, user: u32) -> Self {
         Self {
             number,
             code,
-            detail: sender.into(),
+            detail: u64::from(sender) | u64::from(user) << 32,
             origin: Origin::Program,
         }
     }

@@ -29,7 +29,7 @@ crate::ktest! {
     fn signals_are_taken_in_order() {
         let mut signals = ThreadSignals::default();
         for number in [40, 10, 40, 10, 12] {
-            signals.add(Signal::sent(number, 0, 1)).expect("few are pending");
+            signals.add(Signal::sent(number, 0, 1, 0)).expect("few are pending");
         }
         signals.blocked = Set::default().with(12);
         let mut take = || signals.take().map(|signal| signal.number);
@@ -43,8 +43,8 @@ crate::ktest! {
     /// A program can't fill the kernel's memory with signals.
     fn pending_signals_are_bounded() {
         let mut signals = ThreadSignals::default();
-        let sent = (0..5000).take_while(|_| signals.add(Signal::sent(50, 0, 1)).is_ok()).count();
+        let sent = (0..5000).take_while(|_| signals.add(Signal::sent(50, 0, 1, 0)).is_ok()).count();
         assert_eq!(sent, super::MOST_PENDING);
-        assert_eq!(signals.add(Signal::sent(50, 0, 1)), Err(Errno::EAGAIN));
+        assert_eq!(signals.add(Signal::sent(50, 0, 1, 0)), Err(Errno::EAGAIN));
     }
 }
