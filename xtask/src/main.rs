@@ -6,6 +6,7 @@
 //! | `test` | host tests, in-kernel tests, program tests, boot matrix |
 //! | `bench` | what the calls cost, on Inarch and on Linux |
 //! | `oracle` | random calls on Inarch and on Linux, compared |
+//! | `image` | a card for a Raspberry Pi |
 //! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
 //! | `doctor` | what is there and what is missing; changes nothing |
@@ -15,6 +16,7 @@
 
 mod archive;
 mod bench;
+mod card;
 mod cli;
 mod command;
 mod compile;

@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail};
 use super::system::is_root;
 use crate::{command, workspace};
 
+/// The component of the archive that is free software.
+const MAIN: &str = "main";
 /// Where Debian keeps the public keys of its archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -61,8 +63,13 @@ impl Mirror {
 
     /// The stanza of a sources file (sources.list(5), DEB822 form) for one suite of this mirror.
     pub(crate) fn stanza(&self, suite: &str) -> String {
+        self.stanza_of(suite, MAIN)
+    }
+
+    /// The same for one component.
+    fn stanza_of(&self, suite: &str, component: &str) -> String {
         let mut text = format!(
-            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\n",
+            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: {component}\n",
             self.address
         );
         if Path::new(KEYRING).exists() {
@@ -82,12 +89,27 @@ pub(crate) struct PrivateApt {
 impl PrivateApt {
     /// Sets it up and fetches the suite's index.
     pub(crate) fn new(mirror: &Mirror, suite: &str, architecture: Option<&str>) -> Result<Self> {
-        let folder = workspace::scratch(&format!("apt/{suite}-{}", architecture.unwrap_or("native")))?;
+        Self::with_component(mirror, suite, architecture, MAIN)
+    }
+
+    /// The same for another component of the archive than `main`.
+    pub(crate) fn with_component(
+        mirror: &Mirror,
+        suite: &str,
+        architecture: Option<&str>,
+        component: &str,
+    ) -> Result<Self> {
+        let mut name = format!("apt/{suite}-{}", architecture.unwrap_or("native"));
+        if component != MAIN {
+            name = format!("{name}-{component}");
+        }
+        let folder = workspace::scratch(&name)?;
         for inside in ["lists/partial", "cache/archives/partial"] {
             std::fs::create_dir_all(folder.join(inside))?;
         }
         let sources = folder.join("debian.sources");
-        std::fs::write(&sources, mirror.stanza(suite)).context("could not write a sources file")?;
+        std::fs::write(&sources, mirror.stanza_of(suite, component))
+            .context("could not write a sources file")?;
         let configuration = folder.join("apt.conf");
         std::fs::write(&configuration, configure(&folder, architecture))
             .context("could not write apt's settings")?;

@@ -4,6 +4,7 @@ pub(crate) mod apt;
 pub(crate) mod core;
 pub(crate) mod cross;
 pub(crate) mod device_trees;
+pub(crate) mod firmware;
 pub(crate) mod qemu;
 pub(crate) mod rust_src;
 pub(crate) mod system;

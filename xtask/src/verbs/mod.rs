@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod gdb;
+pub(crate) mod image;
 pub(crate) mod lint;
 pub(crate) mod run;
 pub(crate) mod size;

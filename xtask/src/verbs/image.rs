@@ -1,0 +1,141 @@
+//! `cargo xtask image`: a card for a board.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::archive::{self, Contents};
+use crate::card::{self, Board, CONFIG, File, KERNEL, PROGRAM};
+use crate::compile::{self, Flavor};
+use crate::options::BuildOptions;
+use crate::setup::core::Core;
+use crate::setup::{device_trees, firmware};
+use crate::workspace::{self, short};
+use crate::{elfcheck, exit, say};
+
+/// The program that is put on the card if none is named.
+const DEMONSTRATION: &str = "tour";
+/// The kernel's command line, for the firmware.
+const COMMAND_LINE: &str = "cmdline.txt";
+/// The conditions under which the firmware may be used and given on.
+const LICENCE: &str = "LICENCE.firmware";
+
+/// Make the image of a card with the kernel and a program, to be written onto a real one
+///
+/// The image needs no rights to be made, and two of the same things are equal byte for byte. Without a program, the demonstration is put
+/// on it: programs/tour. The firmware of a Raspberry Pi 3 and 4 is fetched from Debian's archive; it is not free software.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask image --board rpi4 -o card.img       with the demonstration
+  cargo xtask image --board rpi3 --program prog -o card.img -- a b c
+  cargo xtask image --board rpi5 --root files --program prog --words log=info -o card.img")]
+pub(crate) struct Image {
+    /// The board that the card is for
+    #[arg(long, value_enum)]
+    board: Board,
+    /// The image's file
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// The program: a static Linux executable for arm64
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Files that the program finds in its root folder
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// A variable of the program's environment; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<OsString>,
+    /// The words of the kernel's command line, as docs/boot.md has them
+    #[arg(long, default_value = "")]
+    words: String,
+    /// A folder with the board's firmware, instead of Debian's
+    #[arg(long, value_name = "DIR")]
+    firmware: Option<PathBuf>,
+    #[command(flatten)]
+    build: BuildOptions,
+    /// The program's arguments
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<OsString>,
+}
+
+impl Image {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        if let Some(program) = &self.program {
+            check(program)?;
+        }
+        let core = Core::ensure(&self.build)?;
+        let kernel = compile::kernel(&core, Flavor::Plain)?;
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => compile::programs(&core)?.join(DEMONSTRATION),
+        };
+        let contents = Contents {
+            program,
+            arguments: self.arguments.clone(),
+            environment: self.env.clone(),
+            root: self.root.clone(),
+        };
+        let files = self.files(&kernel.image, &contents)?;
+        let card = card::image(&files)?;
+        card::lint(&card, self.board, &files).context("the finished card is not as it should be")?;
+        std::fs::write(&self.output, &card)
+            .with_context(|| format!("could not write {}", self.output.display()))?;
+        for file in &files {
+            anstream::println!("{:>12} {}", file.contents.len(), file.name);
+        }
+        say::note(&format!(
+            "{}: a card of {} MiB for {}, checked; docs/boards.md says how to go on",
+            self.output.display(),
+            card.len() >> 20,
+            self.board.name()
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// All that goes onto the card.
+    fn files(&self, kernel: &Path, contents: &Contents) -> Result<Vec<File>> {
+        let mut files = vec![
+            File::new(CONFIG, self.board.config()),
+            File::new(COMMAND_LINE, format!("{}\n", self.words)),
+            File::new(KERNEL, load(kernel)?),
+        ];
+        let archive = workspace::scratch("image")?.join(PROGRAM);
+        archive::write(contents, &archive)?;
+        files.push(File::new(PROGRAM, load(&archive)?));
+        let trees = device_trees::ensure()?;
+        for &name in self.board.trees() {
+            files.push(File::new(name, load(&trees.join(name))?));
+        }
+        let (folder, licence) = match (&self.firmware, self.board.firmware()) {
+            (_, []) => return Ok(files),
+            (Some(folder), _) => (folder.clone(), None),
+            (None, _) => {
+                let firmware = firmware::ensure()?;
+                (firmware.folder, Some(firmware.licence))
+            }
+        };
+        for &name in self.board.firmware() {
+            files.push(File::new(name, load(&folder.join(name))?));
+        }
+        if let Some(licence) = licence {
+            files.push(File::new(LICENCE, load(&licence)?));
+        }
+        Ok(files)
+    }
+}
+
+/// Refuses what can't run, before anything gets built.
+fn check(program: &Path) -> Result<()> {
+    let file = load(program)?;
+    elfcheck::check(&file)
+        .map_err(|why| exit::WithStatus::error(exit::REFUSED, format!("{}: {why}", program.display())))
+}
+
+fn load(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("could not read {}", short(path).display()))
+}
