@@ -6,6 +6,7 @@ use crate::PhysAddr;
 use crate::fake::tlb::Fault;
 use crate::machine::{MmuFeatures, Tlb};
 use crate::table::page::Table;
+use core::iter;
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
@@ -83,6 +84,68 @@ impl Pair {
             }
             Err(OutOfMemory) => give_back(&self.machine, Level::Pmd, leaf),
         }
+    }
+
+    /// Maps a block of 1 GiB, which is no RAM, in the 1 GiB around `page`; answers whether there was memory for what it sets aside.
+    pub(super) fn map_gibibyte(&mut self, page: u64, attributes: Attributes) -> bool {
+        let pages = Level::Pud.size() / PAGE_SIZE;
+        let first = page & !(pages - 1);
+        let leaf = Leaf {
+            address: NO_RAM + first * PAGE_SIZE,
+            attributes,
+        };
+        let mapped = self
+            .tables
+            .map_block(Level::Pud, VirtAddr::new(first * PAGE_SIZE), leaf)
+            .is_ok();
+        for page in 0..if mapped { pages } else { 0 } {
+            let address = leaf.address + page * PAGE_SIZE;
+            self.model
+                .insert(first + page, Page::Mapped(Leaf { address, attributes }));
+        }
+        mapped
+    }
+
+    /// Shares what is in `range` with other tables, if there is memory for them, and compares the two.
+    pub(super) fn fork(&mut self, range: PageRange) {
+        self.tables.begin_call();
+        self.tables.split(range.start());
+        self.tables.split(range.end());
+        let Ok(mut child) = self.tables.for_fork(Asid(6), iter::once(range)) else {
+            return;
+        };
+        self.machine.fail_after(0);
+        let mut shared = Vec::new();
+        let parts = iter::once((range, Sharing::CopyOnWrite));
+        self.tables.share(&mut child, parts, |page| shared.push(page));
+        self.machine.never_fail();
+
+        let (mut pages, mut guards) = (Vec::new(), 0);
+        let first = range.start().get() / PAGE_SIZE;
+        for (page, what) in self.model.range_mut(first..first + range.pages()) {
+            match what {
+                Page::Mapped(leaf) => {
+                    leaf.attributes = leaf.attributes.copied_on_write();
+                    pages.push(leaf.address);
+                }
+                Page::Guard => {
+                    guards += 1;
+                    let entry = child.query(VirtAddr::new(page * PAGE_SIZE));
+                    assert_eq!(entry, (Level::Pte, Entry::Guard));
+                }
+            }
+        }
+        assert_eq!(shared, pages);
+        let all = self::pages(0, crate::TASK_SIZE / PAGE_SIZE);
+        let ours: Vec<_> = self.tables.leaves(range).collect();
+        assert_eq!(child.leaves(all).collect::<Vec<_>>(), ours);
+        let mut seen = 0;
+        while let Some(run) = child.first_guards(all) {
+            seen += run.pages();
+            child.unmap(run, |_, _, _| {});
+        }
+        assert_eq!(seen, guards);
+        child.unmap(all, |_, _, _| {});
     }
 
     /// Maps the 16 pages of the contiguous group around `page`.
@@ -309,11 +372,13 @@ impl Pair {
                 );
             }
         }
+        let is_ram = |page: &&Page| matches!(page, Page::Mapped(leaf) if leaf.address < NO_RAM);
+        let in_ram = self.model.values().filter(is_ram).count() as u64;
         let tables = self.check_table(Level::Pgd, self.tables.root);
         let spare = self.tables.pool.len();
         assert_eq!(
             self.machine.frames_in_use() as u64,
-            mapped + tables + spare as u64,
+            in_ram + tables + spare as u64,
             "frames were lost"
         );
     }

@@ -14,6 +14,7 @@ enum Op {
     Map { page: u64, count: u64, clean: bool },
     Block(u64),
     Group(u64),
+    Fork { page: u64, count: u64 },
     Guard { page: u64, count: u64 },
     Unmap { page: u64, count: u64 },
     Protect { page: u64, count: u64, rights: Rights },
@@ -90,6 +91,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (page(), 1..700u64, any::<bool>()).prop_map(|(page, count, clean)| Op::Map { page, count, clean }),
         2 => page().prop_map(Op::Block),
         2 => page().prop_map(Op::Group),
+        1 => (page(), count()).prop_map(|(page, count)| Op::Fork { page, count }),
         1 => (page(), 1..1200u64).prop_map(|(page, count)| Op::Guard { page, count }),
         1 => (page(), count()).prop_map(|(page, count)| Op::Unmap { page, count }),
         2 => (page(), count(), rights).prop_map(|(page, count, rights)| Op::Protect { page, count, rights }),
@@ -110,6 +112,7 @@ fn run(pair: &mut Pair, op: Op) {
         }
         Op::Block(page) => pair.map_block(page, RW),
         Op::Group(page) => pair.map_group(page, RW.clean().not_accessed()),
+        Op::Fork { page, count } => pair.fork(pages(page, count)),
         Op::Guard { page, count } => pair.guard(pages(page, count)),
         Op::Unmap { page, count } => pair.unmap(pages(page, count)),
         Op::Protect { page, count, rights } => pair.protect(pages(page, count), rights),
