@@ -33,11 +33,13 @@ impl View<'_> {
     }
 
     /// Whether a program may have `pages` more that count towards the commit limit (Linux's `__vm_enough_memory`).
+    #[inline]
     pub(crate) fn may_commit(&self, pages: u64) -> bool {
         self.may_commit_without(pages, [None; 2])
     }
 
     /// As [`View::may_commit`], once what is mapped in `gone` is unmapped.
+    #[inline]
     pub(crate) fn may_commit_without(&self, pages: u64, gone: [Option<PageRange>; 2]) -> bool {
         match self.limits.overcommit.policy {
             OvercommitPolicy::Guess => pages <= self.limits.memory_pages,
@@ -47,6 +49,7 @@ impl View<'_> {
     }
 
     /// Whether all that counts, with `pages` more and without what is in `gone`, stays below the commit limit and the reserves.
+    #[cold]
     fn fits_commit_limit(&self, pages: u64, gone: [Option<PageRange>; 2]) -> bool {
         let totals = self.tree.totals();
         let (mut mapped, mut committed) = (

@@ -212,6 +212,20 @@ fn all_there_is_is_locked_if_it_is_not_too_much() {
 }
 
 #[test]
+fn what_cannot_be_brought_in_does_not_stop_the_rest() {
+    let mut world = World::new();
+    world.map(A, 1, RW);
+    world.map(A + P, 1, NONE);
+    world.map(A + 2 * P, 1, RW);
+    world.map(B, 1, RW);
+    assert_eq!(world.space.mlockall(CURRENT), Ok(()));
+    assert_eq!(world.locked(), 4);
+    for (addr, there) in [(A, "1"), (A + P, "0"), (A + 2 * P, "1"), (B, "1")] {
+        assert_eq!(world.resident(addr, 1), there);
+    }
+}
+
+#[test]
 fn what_cannot_be_locked_is_passed_over() {
     let mut world = World::new();
     let object = world.memory(1);

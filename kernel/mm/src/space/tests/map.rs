@@ -196,6 +196,39 @@ fn without_overcommit_all_of_it_stays_below_the_limit() {
 }
 
 #[test]
+fn what_a_move_clears_is_off_the_commit_limit() {
+    let mut world = World::with_limits(Limits {
+        overcommit: Overcommit {
+            policy: OvercommitPolicy::Never,
+            limit: 21,
+            admin_reserve: 0,
+            user_reserve: 0,
+        },
+        ..Limits::default()
+    });
+    world.map(A, 10, RW);
+    world.map(B, 10, RW);
+    let keep = TO | DONTUNMAP;
+    assert_eq!(world.mremap(A, 10 * P, 10 * P, keep, B), Ok(B));
+    assert_eq!(world.mremap(A, 2 * P, 2 * P, keep, B + 9 * P), Err(Errno::ENOMEM));
+    assert_eq!(
+        world.mmap(A, P, RW, PRIVATE | ANON | NORESERVE),
+        Err(Errno::ENOMEM)
+    );
+    world.space.limits_mut().overcommit.limit = 5;
+    assert_eq!(
+        world.mremap(A, P, P, TO, A + 20 * P),
+        Err(Errno::ENOMEM),
+        "nothing more, and too much already"
+    );
+    assert_eq!(
+        world.mmap(A, P, RW, PRIVATE | ANON | FIXED),
+        Ok(A),
+        "nothing more is not asked for"
+    );
+}
+
+#[test]
 fn shared_memory_counts_with_its_object() {
     let mut world = World::with_limits(Limits {
         memory_pages: 16,
