@@ -212,7 +212,7 @@ fn what_a_move_clears_is_off_the_commit_limit() {
     assert_eq!(world.mremap(A, 10 * P, 10 * P, keep, B), Ok(B));
     assert_eq!(world.mremap(A, 2 * P, 2 * P, keep, B + 9 * P), Err(Errno::ENOMEM));
     assert_eq!(
-        world.mmap(A, P, RW, PRIVATE | ANON | NORESERVE),
+        world.mmap(A, 2 * P, RW, PRIVATE | ANON | NORESERVE),
         Err(Errno::ENOMEM)
     );
     world.space.limits_mut().overcommit.limit = 5;
