@@ -13,10 +13,10 @@ const STYLE: &str = "\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; color: #111827; background: #fff; }
 h1 { font-size: 1.5rem; margin-bottom: .25rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; }
 .scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #e5e7eb; }
+table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e7eb; }
 th { color: #374151; font-weight: 600; } th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
-td:first-child { font-family: ui-monospace, monospace; font-size: 12px; }
+td:first-child { font-family: ui-monospace, monospace; font-size: 11px; }
 .yes { color: #15803d; } .no { color: #b91c1c; } .dim { color: #6b7280; }
 ";
 
