@@ -2,10 +2,12 @@
 
 mod board;
 mod disk;
+mod files;
 mod lint;
 
 pub(crate) use board::{Board, CONFIG, KERNEL, PROGRAM};
 pub(crate) use disk::{image, read};
+pub(crate) use files::files;
 pub(crate) use lint::lint;
 
 /// A file in the card's only folder.

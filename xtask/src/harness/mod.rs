@@ -10,6 +10,7 @@
 pub(crate) mod boards;
 pub(crate) mod boots;
 pub(crate) mod c_programs;
+pub(crate) mod cards;
 pub(crate) mod early;
 pub(crate) mod host;
 pub(crate) mod kernel;

@@ -8,3 +8,4 @@ pub(crate) mod firmware;
 pub(crate) mod qemu;
 pub(crate) mod rust_src;
 pub(crate) mod system;
+pub(crate) mod u_boot;

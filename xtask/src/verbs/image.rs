@@ -7,22 +7,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::archive::{self, Contents};
-use crate::card::{self, Board, CONFIG, File, KERNEL, PROGRAM};
+use crate::archive::Contents;
+use crate::card::{self, Board};
 use crate::compile::{self, Flavor};
 use crate::options::BuildOptions;
 use crate::setup::core::Core;
-use crate::setup::{device_trees, firmware};
-use crate::workspace::{self, short};
 use crate::{elfcheck, exit, say};
 
 /// The program that is put on the card if none is named.
 const DEMONSTRATION: &str = "tour";
-/// The kernel's command line, for the firmware.
-const COMMAND_LINE: &str = "cmdline.txt";
-/// The conditions under which the firmware may be used and given on.
-const LICENCE: &str = "LICENCE.firmware";
-
 /// Make the image of a card with the kernel and a program, to be written onto a real one
 ///
 /// The image needs no rights to be made, and two of the same things are equal byte for byte. Without a program, the demonstration is put
@@ -80,7 +73,13 @@ impl Image {
             environment: self.env.clone(),
             root: self.root.clone(),
         };
-        let files = self.files(&kernel.image, &contents)?;
+        let files = card::files(
+            self.board,
+            &kernel.image,
+            &contents,
+            &self.words,
+            self.firmware.as_deref(),
+        )?;
         let card = card::image(&files)?;
         card::lint(&card, self.board, &files).context("the finished card is not as it should be")?;
         std::fs::write(&self.output, &card)
@@ -96,46 +95,11 @@ impl Image {
         ));
         Ok(ExitCode::SUCCESS)
     }
-
-    /// All that goes onto the card.
-    fn files(&self, kernel: &Path, contents: &Contents) -> Result<Vec<File>> {
-        let mut files = vec![
-            File::new(CONFIG, self.board.config()),
-            File::new(COMMAND_LINE, format!("{}\n", self.words)),
-            File::new(KERNEL, load(kernel)?),
-        ];
-        let archive = workspace::scratch("image")?.join(PROGRAM);
-        archive::write(contents, &archive)?;
-        files.push(File::new(PROGRAM, load(&archive)?));
-        let trees = device_trees::ensure()?;
-        for &name in self.board.trees() {
-            files.push(File::new(name, load(&trees.join(name))?));
-        }
-        let (folder, licence) = match (&self.firmware, self.board.firmware()) {
-            (_, []) => return Ok(files),
-            (Some(folder), _) => (folder.clone(), None),
-            (None, _) => {
-                let firmware = firmware::ensure()?;
-                (firmware.folder, Some(firmware.licence))
-            }
-        };
-        for &name in self.board.firmware() {
-            files.push(File::new(name, load(&folder.join(name))?));
-        }
-        if let Some(licence) = licence {
-            files.push(File::new(LICENCE, load(&licence)?));
-        }
-        Ok(files)
-    }
 }
 
 /// Refuses what can't run, before anything gets built.
 fn check(program: &Path) -> Result<()> {
-    let file = load(program)?;
+    let file = std::fs::read(program).with_context(|| format!("could not read {}", program.display()))?;
     elfcheck::check(&file)
         .map_err(|why| exit::WithStatus::error(exit::REFUSED, format!("{}: {why}", program.display())))
-}
-
-fn load(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("could not read {}", short(path).display()))
 }

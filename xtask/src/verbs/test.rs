@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, FormatSetting, Trial};
 use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
-use crate::harness::{boots, c_programs, early, host, kernel, program, refusals, report};
+use crate::harness::{boots, c_programs, cards, early, host, kernel, program, refusals, report};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
 use crate::setup::core::Core;
@@ -241,6 +241,9 @@ impl Test {
         if self.is_wanted(Kind::Boot) {
             trials.extend(boards.cases(&cases, &folder).map(|case| case.trial(bench)));
             trials.extend(boards.skipped("boot::"));
+            if self.machine.is_default() {
+                trials.extend(cards::trials(&folder, bench));
+            }
             trials.push(early::trial(&bench.kernel.elf, bench.print_times));
         }
         if self.is_wanted(Kind::Program) {
