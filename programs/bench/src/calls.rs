@@ -37,13 +37,22 @@ macro_rules! measured {
     }};
 }
 
-/// `mmap` of memory anywhere, or the `munmap` of it after all its pages were touched.
-pub(crate) fn map_and_unmap(is_unmap: bool) -> Result<Samples, Stopped> {
+/// `mmap` of memory anywhere.
+pub(crate) fn map_anywhere() -> Result<Samples, Stopped> {
     Samples::take(|| {
-        let (mapped, at) = measured!(__NR_mmap, 0, PAGES, RW, ANONYMOUS, usize::MAX, 0);
+        let (sample, at) = measured!(__NR_mmap, 0, PAGES, RW, ANONYMOUS, usize::MAX, 0);
+        unmap(at, PAGES)?;
+        Ok(sample)
+    })
+}
+
+/// `munmap` of pages that are all there.
+pub(crate) fn unmap_pages() -> Result<Samples, Stopped> {
+    Samples::take(|| {
+        let at = scratch::mmap(0, PAGES * PAGE, RW, ANONYMOUS, None).map_err(by("mmap"))?;
         touch(at, PAGES * PAGE, PAGE);
-        let (unmapped, _) = measured!(__NR_munmap, at, PAGES,);
-        Ok(if is_unmap { unmapped } else { mapped })
+        let (sample, _) = measured!(__NR_munmap, at, PAGES,);
+        Ok(sample)
     })
 }
 

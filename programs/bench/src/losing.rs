@@ -8,7 +8,7 @@ use rt::{PAGE, scratch};
 
 use crate::GIB;
 use crate::measure::{Samples, measure};
-use crate::moves::{measured_move, return_home};
+use crate::moves::{just_move, measured_move};
 use crate::region::{ANONYMOUS, RW, Region, away, find_room, map, touch, unmap};
 use crate::stopped::{Stopped, by};
 
@@ -69,7 +69,7 @@ pub(crate) fn touch_all(region: &mut Region, length: usize, moved: bool) -> Resu
             answer
         });
         answer.map_err(by("mremap"))?;
-        return_home(away, length, home)?;
+        just_move(away, length, home)?;
         Ok(sample)
     })
 }
@@ -94,7 +94,7 @@ pub(crate) fn touch_hot(region: &mut Region, flushed: bool) -> Result<Samples, S
             answer
         });
         answer.map_err(by("mremap"))?;
-        return_home(away, SPAN, home)?;
+        just_move(away, SPAN, home)?;
         Ok(sample)
     });
     scratch::munmap(home, SPAN).map_err(by("munmap"))?;
@@ -110,7 +110,7 @@ pub(crate) fn move_pages(count: usize) -> Result<Samples, Stopped> {
     let away = away(home, length, PAGE);
     let samples = Samples::take(|| {
         let sample = measured_move(home, length, away, 0)?;
-        return_home(away, length, home)?;
+        just_move(away, length, home)?;
         Ok(sample)
     });
     unmap(home, count)?;

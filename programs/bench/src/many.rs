@@ -5,7 +5,7 @@ use rt::linux::general::{AT_FDCWD, O_WRONLY, PROT_READ};
 use rt::{PAGE, scratch};
 
 use crate::measure::Samples;
-use crate::moves::{measured_move, return_home};
+use crate::moves::{just_move, measured_move};
 use crate::region::{Region, away, find_room, is_touched, map, touch};
 use crate::stopped::{Stopped, by};
 
@@ -30,7 +30,7 @@ pub(crate) fn neighbours(region: &mut Region, count: usize, distance: usize) -> 
         if !is_touched(away, length, PAGE) {
             return Err(Stopped::Wrong("the pages did not arrive"));
         }
-        return_home(away, length, home)?;
+        just_move(away, length, home)?;
         Ok(there)
     });
     scratch::munmap(home, length).map_err(by("munmap"))?;
