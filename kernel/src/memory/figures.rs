@@ -5,9 +5,12 @@ use super::machine::Machine;
 use crate::arch::timer;
 use crate::board::console;
 use alloc::format;
+use linux_raw_sys::general::{MADV_HUGEPAGE, MADV_NOHUGEPAGE};
 use mm::machine::{Asid, Block, Frame, Frames, Pages};
 use mm::table::{Attributes, Leaf, Level, PageTables, Rights};
-use mm::{PAGE_SIZE, PageRange, PhysAddr, VirtAddr};
+use mm::{
+    Access, AddressSpace, Backing, Layout, Limits, MapRequest, PAGE_SIZE, PageRange, PhysAddr, VirtAddr,
+};
 
 /// An ASID that no process has while tests run.
 const ASID: Asid = Asid(0xfe);
@@ -141,5 +144,33 @@ crate::ktest! {
         bench.finish();
         // SAFETY: taken above, and no table maps it any more.
         Machine.give_block(unsafe { Block::from_raw(block) });
+    }
+
+    /// What the fork of an address space with 512 MiB in memory costs, and a fault that brings in a block.
+    fn forks() {
+        let len = 512 * MIB;
+        let mut space = AddressSpace::new(Machine, ASID, Limits::default(), Layout::default()).expect("memory");
+        let mut map = |addr, len| {
+            // MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
+            let request = MapRequest { addr, len, prot: 3, flags: 0x32, backing: Backing::Anonymous };
+            assert!(space.mmap(request).is_ok());
+            space.madvise(addr, len, (if len == 2 * MIB { MADV_HUGEPAGE } else { MADV_NOHUGEPAGE }).into()).expect("anonymous");
+        };
+        map(GIB, len);
+        map(4 * GIB, 2 * MIB);
+        for page in (GIB..GIB + len).step_by(PAGE_SIZE as usize) {
+            space.fault(page, Access::Write).expect("memory");
+        }
+        let begun = timer::now();
+        let child = space.fork(Asid(ASID.0 - 1)).expect("memory");
+        let cost = timer::now() - begun;
+        console::print(format_args!("bench: fork with 512 MiB in memory: {cost}, {} a page\n", cost / (len / PAGE_SIZE)));
+        drop(child);
+        let begun = timer::now();
+        space.fault(4 * GIB + PAGE_SIZE, Access::Write).expect("memory");
+        console::print(format_args!("bench: a fault that brings in a block: {}\n", timer::now() - begun));
+        let begun = timer::now();
+        space.munmap(4 * GIB, 2 * MIB).expect("a block");
+        console::print(format_args!("bench: munmap of a block: {}\n", timer::now() - begun));
     }
 }

@@ -385,6 +385,25 @@ impl Descriptor {
         Self(others | self.attributes().copied_on_write().bits())
     }
 
+    /// [`Self::copied_on_write`] of a page that is writable and was written to, as most that are shared by a fork are; `None` of
+    /// any other entry.
+    #[inline]
+    pub const fn written_page_copied_on_write(self) -> Option<Self> {
+        const WRITABLE: u64 = Attributes::WRITABLE.bits();
+        const CHANGES: u64 = WRITABLE
+            | Attributes::READ_ONLY
+                .union(Attributes::COPY_ON_WRITE)
+                .union(Attributes::DIRTY)
+                .bits();
+        const KIND: u64 = Descriptor::VALID | Descriptor::TABLE_OR_PAGE;
+        const LOOK: u64 = KIND | CHANGES | Attributes::ZERO_PAGE.bits();
+        if self.0 & LOOK == KIND | WRITABLE {
+            Some(Self(self.0 ^ CHANGES))
+        } else {
+            None
+        }
+    }
+
     /// Whether `self` may replace a live `old` without breaking before making: nothing that a TLB could hold of `old`
     /// contradicts `self` in output address, size, kind, memory type, or the Contiguous bit (Arm ARM R_WHZWS).
     pub fn may_replace(self, old: Descriptor, level: Level) -> bool {

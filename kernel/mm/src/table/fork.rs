@@ -197,6 +197,22 @@ fn shared<const COPY_ON_WRITE: bool>(
     entry: Descriptor,
     share: &mut impl FnMut(PhysAddr),
 ) -> Descriptor {
+    if COPY_ON_WRITE
+        && level == Level::Pte
+        && let Some(entry) = entry.written_page_copied_on_write()
+    {
+        share(entry.address());
+        return entry;
+    }
+    shared_rarely::<COPY_ON_WRITE>(level, entry, share)
+}
+
+/// The same for whatever is not the usual page.
+fn shared_rarely<const COPY_ON_WRITE: bool>(
+    level: Level,
+    entry: Descriptor,
+    share: &mut impl FnMut(PhysAddr),
+) -> Descriptor {
     if entry == Descriptor::GUARD || entry.attributes().contains(Attributes::ZERO_PAGE) {
         return entry;
     }

@@ -193,3 +193,38 @@ fn only_what_a_tlb_can_hold_is_outdated() {
     assert!(!Descriptor::ABSENT.outdates(old.detached(), Level::Pte));
     assert!(Descriptor::ABSENT.outdates(Descriptor::table(FRAME), Level::Pmd));
 }
+
+#[test]
+fn a_written_page_is_shared_as_any_other() {
+    let page = |attributes| {
+        Descriptor::leaf(
+            Level::Pte,
+            Leaf {
+                address: PhysAddr::new(0x4000_5000),
+                attributes,
+            },
+        )
+    };
+    let written = Attributes::user(Rights::READ | Rights::WRITE);
+    for (attributes, usual) in [
+        (written, true),
+        (written | Attributes::CONTIGUOUS, true),
+        (written.clean(), false),
+        (written.not_accessed(), true),
+        (written.with_rights(Rights::READ), false),
+        (written.with_rights(Rights::empty()), false),
+        (
+            written.with_rights(Rights::READ).with_rights(Rights::WRITE),
+            false,
+        ),
+        (written.copied_on_write(), false),
+        (written.copied_on_write() | Attributes::ZERO_PAGE, false),
+    ] {
+        let short = page(attributes).written_page_copied_on_write();
+        let long = page(attributes).copied_on_write();
+        assert_eq!(short, usual.then_some(long), "{attributes:?}");
+        assert!(!long.attributes().rights().contains(Rights::WRITE));
+        assert_eq!(long.attributes().is_dirty(), attributes.is_dirty());
+    }
+    assert_eq!(Descriptor::GUARD.written_page_copied_on_write(), None);
+}
