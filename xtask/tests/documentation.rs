@@ -97,3 +97,19 @@ fn the_list_of_system_calls_is_the_kernels() {
         "in only one of docs/syscalls.md and the kernel: {differences:?}"
     );
 }
+
+#[test]
+fn what_keeps_a_boards_rule_is_there() {
+    let page = read("docs/boards.md");
+    let rows = page.lines().filter_map(|line| {
+        let (_, rest) = line.strip_prefix("| ")?.split_once(" | `")?;
+        let (file, rest) = rest.split_once("`: `")?;
+        Some((file, rest.split_once('`')?.0))
+    });
+    let mut seen = 0;
+    for (file, text) in rows {
+        assert!(read(file).contains(text), "{file} has no `{text}`");
+        seen += 1;
+    }
+    assert!(seen > 20, "the table has been read");
+}
