@@ -2,18 +2,22 @@
 //!
 //! - Frames are poisoned when they are given back and checked when they are taken again, so a write through a stale address
 //!   is found; a frame given back twice, or one that a TLB still translates to, panics at once.
-//! - Taking memory fails when a test wants it to: [`FakeMachine::fail_after`].
+//! - Taking memory fails when a test wants it to: [`FakeMachine::fail`]; in this crate's own tests, so does the heap.
 //! - The [TLB](tlb) logs every instruction, remembers translations and cached walks like a real one, and answers an access
 //!   from what it remembers.
 
+#[cfg(test)]
+pub(crate) mod heap;
+mod memory;
 pub mod tlb;
 
 use crate::machine::{BLOCK_SIZE, Block, Frame, FrameWords, Frames, MmuFeatures, Pages, PhysMap};
 use crate::table::ENTRIES;
 use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
+use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::AtomicU32;
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use memory::HostMemory;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
@@ -35,44 +39,38 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// Which requests for memory fail, counted from zero from when it is said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Failures {
+    /// None, as long as there is memory.
+    #[default]
+    None,
+    /// This one, and all that follow.
+    From(u64),
+    /// This one alone.
+    Once(u64),
+}
+
+impl Failures {
+    /// Whether the request with this number fails.
+    pub const fn hit(self, number: u64) -> bool {
+        match self {
+            Self::None => false,
+            Self::From(first) => number >= first,
+            Self::Once(only) => number == only,
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
     free: BTreeSet<usize>,
     poisoned: BTreeSet<usize>,
-    takes_left: Option<u64>,
+    failures: Failures,
     takes: u64,
+    /// How many requests there had been when it was said which fail.
+    failures_begin: u64,
     tlb: tlb::Model,
-}
-
-/// Memory that is reached by raw pointers only.
-struct HostMemory {
-    base: NonNull<u8>,
-    layout: Layout,
-}
-
-// SAFETY: the memory is owned by this value alone; who accesses which part of it when is up to the users of the pointers.
-unsafe impl Send for HostMemory {}
-// SAFETY: as above.
-unsafe impl Sync for HostMemory {}
-
-impl HostMemory {
-    fn new(bytes: usize) -> Self {
-        let layout =
-            Layout::from_size_align(bytes, BLOCK_SIZE as usize).expect("a size that a host can have");
-        // SAFETY: the size is not zero: a machine has at least one block.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let Some(base) = NonNull::new(memory) else {
-            handle_alloc_error(layout)
-        };
-        Self { base, layout }
-    }
-}
-
-impl Drop for HostMemory {
-    fn drop(&mut self) {
-        // SAFETY: allocated by `new` with this layout, and nothing outlives the machine that owns it.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) }
-    }
 }
 
 impl FakeMachine {
@@ -95,14 +93,21 @@ impl FakeMachine {
         }))
     }
 
+    /// Lets some of the requests for memory from now on fail, blocks counting as one.
+    pub fn fail(&self, failures: Failures) {
+        let mut state = self.state();
+        state.failures = failures;
+        state.failures_begin = state.takes;
+    }
+
     /// Lets the next `takes` requests for memory succeed and all later ones fail, until [`FakeMachine::never_fail`].
     pub fn fail_after(&self, takes: u64) {
-        self.state().takes_left = Some(takes);
+        self.fail(Failures::From(takes));
     }
 
     /// Lets requests for memory fail only when there is none.
     pub fn never_fail(&self) {
-        self.state().takes_left = None;
+        self.fail(Failures::None);
     }
 
     /// How many requests for memory there have been, blocks counting as one.
@@ -136,9 +141,13 @@ impl FakeMachine {
         unsafe { self.pointer(address).write_volatile(value) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in one assertion must not hide behind those of every later drop.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Locked<'_> {
+        Locked {
+            // A panic in one assertion must not hide behind those of every later drop.
+            state: self.0.state.lock().unwrap_or_else(PoisonError::into_inner),
+            #[cfg(test)]
+            _spared: heap::Spared::new(),
+        }
     }
 
     fn index(&self, frame: PhysAddr) -> usize {
@@ -198,15 +207,30 @@ impl FakeMachine {
 impl State {
     /// Counts a request for memory; false if it is to fail.
     fn may_take(&mut self) -> bool {
+        let number = self.takes - self.failures_begin;
         self.takes += 1;
-        match &mut self.takes_left {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-        }
+        !self.failures.hit(number)
+    }
+}
+
+/// The state while it is locked; the host memory that it needs then is not the code's under test.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    #[cfg(test)]
+    _spared: heap::Spared,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
     }
 }
 
@@ -256,7 +280,7 @@ unsafe impl PhysMap for FakeMachine {
     fn pointer(&self, address: PhysAddr) -> NonNull<u8> {
         self.index(address);
         // SAFETY: `index` checked that the address lies within the allocation.
-        unsafe { self.0.memory.base.add((address.get() - BASE) as usize) }
+        unsafe { self.0.memory.base().add((address.get() - BASE) as usize) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::FaultError;
 use super::resolve::{read_only, rights};
 use crate::machine::{BLOCK_SIZE, Block, Machine};
 use crate::space::AddressSpace;
-use crate::table::{Attributes, Entry, Leaf, Level};
+use crate::table::{Attributes, Leaf, Level};
 use crate::vma::{Backing, Vma, VmaFlags};
 use crate::{PageRange, PhysAddr, VirtAddr, page};
 
@@ -93,11 +93,15 @@ impl<M: Machine> AddressSpace<M> {
             self.give_identity(vma);
             return Ok(());
         }
+        let piece = Leaf {
+            address: block.address + addr.offset_in(BLOCK_SIZE),
+            attributes: block.attributes,
+        };
+        // Where there is no memory for it, the block stays whole.
+        let own = self.page_to_write(piece)?;
         self.tables.split_to_pages(addr);
-        match self.tables.slot(addr).entry() {
-            Entry::Leaf(piece) => self.break_copy_on_write(vma, addr, piece),
-            other => unreachable!("a piece of a block is {other:?}"),
-        }
+        self.write_to_own(vma, addr, piece, own);
+        Ok(())
     }
 }
 

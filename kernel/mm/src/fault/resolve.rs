@@ -169,20 +169,39 @@ impl<M: Machine> AddressSpace<M> {
         addr: VirtAddr,
         leaf: Leaf,
     ) -> Result<(), FaultError> {
+        let own = self.page_to_write(leaf)?;
+        self.write_to_own(vma, addr, leaf, own);
+        Ok(())
+    }
+
+    /// A copy of a page that must not be written to; `None` where it has no other user.
+    #[inline]
+    pub(super) fn page_to_write(&self, leaf: Leaf) -> Result<Option<Frame>, FaultError> {
         if leaf.attributes.contains(Attributes::ZERO_PAGE) {
-            let frame = zeroed_frame(&self.machine)?;
-            self.replace_by_own(vma, addr, frame);
+            Ok(Some(zeroed_frame(&self.machine)?))
         } else if page::is_sole(&self.machine, leaf.address) {
-            self.tables
-                .slot(addr)
-                .set_attributes(|attributes| huge::own_again(attributes, vma));
+            Ok(None)
         } else {
-            let copy = self.copy_of(leaf.address)?;
-            self.replace_by_own(vma, addr, copy);
-            page::release(&self.machine, leaf.address);
+            self.copy_of(leaf.address).map(Some)
+        }
+    }
+
+    /// Puts what [`Self::page_to_write`] of `leaf` has answered in its place, or lets the page itself be written to.
+    #[inline]
+    pub(super) fn write_to_own(&mut self, vma: &Vma, addr: VirtAddr, leaf: Leaf, own: Option<Frame>) {
+        match own {
+            Some(frame) => {
+                self.replace_by_own(vma, addr, frame);
+                if !leaf.attributes.contains(Attributes::ZERO_PAGE) {
+                    page::release(&self.machine, leaf.address);
+                }
+            }
+            None => {
+                let slot = self.tables.slot(addr);
+                slot.set_attributes(|attributes| huge::own_again(attributes, vma));
+            }
         }
         self.give_identity(vma);
-        Ok(())
     }
 
     fn replace_by_own(&mut self, vma: &Vma, addr: VirtAddr, frame: Frame) {

@@ -9,14 +9,21 @@ use crate::PageRange;
 use crate::machine::Machine;
 
 impl<M: Machine> PageTables<M> {
-    /// Takes the tables that [`Self::guard`] of `range` needs, so that it cannot fail.
+    /// How many tables [`Self::guard`] of `range` needs that are not there.
+    pub fn tables_for_guards(&self, range: PageRange) -> usize {
+        if range.is_empty() {
+            return 0;
+        }
+        self.missing_tables(Level::Pgd, Some(self.root), range)
+    }
+
+    /// Takes as many tables, so that guarding cannot fail.
     ///
     /// # Errors
     /// Where there is no memory for them; nothing has changed.
-    pub fn reserve_guards(&mut self, range: PageRange) -> Result<(), OutOfMemory> {
+    pub fn reserve_guards(&mut self, tables: usize) -> Result<(), OutOfMemory> {
         // What is emptied before leaves its tables at hand.
-        let missing = self.missing_tables(Level::Pgd, Some(self.root), range);
-        self.pool.stock(&self.machine, missing)
+        self.pool.stock(&self.machine, tables)
     }
 
     /// Puts a guard marker into every page of `range`, where nothing is but perhaps markers. The tables for that come from

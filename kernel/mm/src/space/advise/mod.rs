@@ -154,6 +154,9 @@ impl<M: Machine> AddressSpace<M> {
             // The first and the last mapping may each be cut once.
             self.tree.reserve(2).map_err(|_| Errno::EAGAIN)?;
         }
+        if let Advice::Guard = advice {
+            self.reserve_guards(range)?;
+        }
         let mut at = range.start();
         while at < range.end() {
             let next = self.tree.find_or_next(at).filter(|vma| vma.start() < range.end());

@@ -21,6 +21,7 @@ impl World {
             machine: self.machine.clone(),
             space: self.space.fork(asid).expect("memory"),
             has_company: true,
+            objects: Vec::new(),
         }
     }
 

@@ -67,6 +67,8 @@ pub(super) struct World {
     pub(super) space: AddressSpace<FakeMachine>,
     /// Whether another address space lives on the same machine, so that its frames cannot be counted at the end.
     pub(super) has_company: bool,
+    /// What a test has opened.
+    pub(super) objects: Vec<Object<FakeMachine>>,
 }
 
 impl World {
@@ -81,6 +83,7 @@ impl World {
             machine,
             space: space.expect("a frame for the top table"),
             has_company: false,
+            objects: Vec::new(),
         }
     }
 
@@ -232,6 +235,7 @@ impl Drop for World {
         if self.has_company || std::thread::panicking() {
             return;
         }
+        self.objects.clear();
         let machine = self.machine.clone();
         let empty = AddressSpace::new(machine.clone(), Asid(2), Limits::default(), Layout::default());
         drop(std::mem::replace(&mut self.space, empty.expect("a frame")));

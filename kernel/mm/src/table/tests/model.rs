@@ -174,7 +174,8 @@ impl Pair {
     /// Puts guards into all of `range`, with the tables that were reserved and no other.
     pub(super) fn guard(&mut self, range: PageRange) {
         self.tables.begin_call();
-        if self.tables.reserve_guards(range).is_err() {
+        let tables = self.tables.tables_for_guards(range);
+        if self.tables.reserve_guards(tables).is_err() {
             return;
         }
         self.machine.fail_after(0);

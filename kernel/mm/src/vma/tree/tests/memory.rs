@@ -20,6 +20,11 @@ impl VmaTree {
         (leaves, inners)
     }
 
+    /// Hides all free nodes for good.
+    pub(crate) fn lose_spare_nodes(&mut self) {
+        drop(self.squeeze((0, 0)));
+    }
+
     pub(super) fn release(&mut self, (leaves, inners): (Vec<NodeId>, Vec<NodeId>)) {
         leaves.into_iter().for_each(|node| self.leaves.give(node));
         inners.into_iter().for_each(|node| self.inners.give(node));
