@@ -49,7 +49,7 @@ impl<M: Machine> AddressSpace<M> {
 
     fn name_of(&self, vma: &Vma) -> &'static str {
         let (start, end) = (vma.start().get(), vma.end().get());
-        if start < self.heap_end() && end > self.layout.brk_start && self.heap_end() > self.layout.brk_start {
+        if start < self.heap_end() && end > self.layout.brk_start {
             "[heap]"
         } else if self.layout.stack != 0 && start <= self.layout.stack && end >= self.layout.stack {
             "[stack]"

@@ -69,6 +69,16 @@ fn the_low_end_is_for_the_privileged() {
 }
 
 #[test]
+fn what_lies_across_the_place_of_an_empty_heap_is_called_heap() {
+    let mut world = World::new();
+    world.space.layout_mut().brk_start = A + P;
+    world.map(A, 2, NONE);
+    assert_eq!(world.space.mappings().next().map(|m| m.name), Some("[heap]"));
+    world.map(A + P, 1, RW);
+    assert!(world.space.mappings().all(|mapping| mapping.name.is_empty()));
+}
+
+#[test]
 fn the_heap_counts_with_the_data_of_the_program() {
     let mut world = World::new();
     world.space.layout_mut().brk_start = A;
