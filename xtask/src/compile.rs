@@ -69,11 +69,19 @@ pub(crate) fn programs(core: &Core) -> Result<PathBuf> {
     Ok(output_folder())
 }
 
-/// Builds one of them for the host.
-pub(crate) fn host_program(package: &str) -> Result<PathBuf> {
-    command::run(cargo().args(["build", "--release", "--package", package]))
-        .with_context(|| format!("{package} could not be built for the host"))?;
-    Ok(workspace::target().join("release").join(package))
+/// Builds a package's programs for the host, and returns the folder where they lie.
+pub(crate) fn host_programs(package: &str, features: &[&str]) -> Result<PathBuf> {
+    let mut cargo = cargo();
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        package,
+        "--features",
+        &features.join(","),
+    ]);
+    command::run(&mut cargo).with_context(|| format!("{package} could not be built for the host"))?;
+    Ok(workspace::target().join("release"))
 }
 
 /// Where cargo puts what it builds for the board.

@@ -7,7 +7,7 @@ use crate::places::{Address, number};
 
 /// The calls, and a few things of the scripts' own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// `mmap(2)`.
     Mmap,
     /// `munmap(2)`.
@@ -70,7 +70,7 @@ pub(crate) enum Kind {
 
 /// How an argument is written.
 #[derive(Clone, Copy)]
-pub(crate) enum Format {
+pub enum Format {
     /// A place and a distance, or a number.
     Address,
     /// A number in hexadecimal.
@@ -91,7 +91,7 @@ const ADVICE: Format = Format::Value(names::ADVICE);
 const OBJECT: Format = Format::Value(names::OBJECT);
 
 /// Each with its name in scripts and what follows it.
-pub(crate) const KINDS: [(Kind, &str, &[Format]); 29] = [
+pub const KINDS: [(Kind, &str, &[Format]); 29] = [
     (Kind::Mmap, "mmap", &[ADDRESS, Hex, PROT, MAP, OBJECT, Hex]),
     (Kind::Munmap, "munmap", &[ADDRESS, Hex]),
     (Kind::Mprotect, "mprotect", &[ADDRESS, Hex, PROT]),
@@ -136,44 +136,44 @@ pub(crate) const KINDS: [(Kind, &str, &[Format]); 29] = [
 ];
 
 /// How many words a call has at most: a number and six arguments.
-pub(crate) const WORDS: usize = 7;
+pub const WORDS: usize = 7;
 
 impl Kind {
     /// Its place in [`KINDS`].
-    pub(crate) fn index(self) -> usize {
+    pub fn index(self) -> usize {
         self as usize
     }
 
     /// How its arguments are written.
-    pub(crate) fn formats(self) -> &'static [Format] {
+    pub fn formats(self) -> &'static [Format] {
         KINDS[self.index()].2
     }
 
     /// The kind with a name.
-    pub(crate) fn named(name: &str) -> Option<Kind> {
+    pub fn named(name: &str) -> Option<Kind> {
         KINDS.iter().find(|kind| kind.1 == name).map(|kind| kind.0)
     }
 }
 
 /// A call with its arguments, those that it does not have being 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
+pub struct Call {
     /// Which call.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// Its arguments, with nominal addresses.
-    pub(crate) words: [u64; WORDS],
+    pub words: [u64; WORDS],
 }
 
 impl Call {
     /// A call with these arguments.
-    pub(crate) fn new(kind: Kind, arguments: &[u64]) -> Call {
+    pub fn new(kind: Kind, arguments: &[u64]) -> Call {
         let mut words = [0; WORDS];
         words[..arguments.len()].copy_from_slice(arguments);
         Call { kind, words }
     }
 
     /// Reads a line as [`Display`] writes it; `None` if it is none.
-    pub(crate) fn parse(line: &str) -> Option<Call> {
+    pub fn parse(line: &str) -> Option<Call> {
         let mut parts = line.split_ascii_whitespace();
         let kind = Kind::named(parts.next()?)?;
         let mut words = [0; WORDS];

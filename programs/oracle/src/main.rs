@@ -1,65 +1,24 @@
-//! Random calls on an address space, and what each left behind: result or error, mappings, resident pages, contents.
-//!
-//! The same program runs on Inarch and on Linux, and prints the same on both; `cargo xtask oracle` compares.
-//!
-//! ```text
-//! oracle [OPTION...] FROM TO...  scripts from the seeds FROM..TO, as many ranges as wanted
-//! oracle [OPTION...] -s FILE     scripts of a file: `script NAME`, then a call on each line
-//! oracle -p                      what calls there are: those that are missing, a line each
-//!
-//! -v           everything that is seen, not only its hash
-//! -b           calls with their answers, and hashes of what is seen
-//! -n CALLS     how many calls a script has
-//! -c CLASS     the class of all scripts
-//! -x CALL      without this call
-//! -w           wild arguments
-//! -o           without what Linux 6.18 answers otherwise than 7.3
-//! ```
-//!
-//! For each script it prints a line with its name and a hash of all that was seen. In the end it prints how often each call gave
-//! each answer.
+//! The program: scripts on the kernel that it runs on.
 #![cfg_attr(target_os = "none", no_std)]
 #![no_main]
 
-mod call;
-mod fence;
-mod generate;
-mod lines;
-mod look;
-mod maps;
-mod names;
-mod observe;
-mod options;
-mod outcome;
-mod output;
-mod places;
-mod probe;
-mod process;
-mod random;
-mod run;
-mod sealed;
-mod snapshot;
-mod tally;
-mod world;
-
+use oracle::observe::Trouble;
+use oracle::options::Options;
+use oracle::world::World;
 use rt::Environment;
 use rt::file::File;
 
-use call::Call;
-use observe::Trouble;
-use options::Options;
-use run::Run;
-
-rt::main!(run_program);
+rt::main!(run);
 
 /// Bytes that a file of scripts may have.
 const FILE_ROOM: usize = 512 << 10;
+/// Bytes that its path may have.
+const PATH_ROOM: usize = 256;
 
-fn run_program(environment: Environment) -> u8 {
-    let Some(options) = Options::read(environment) else {
-        rt::eprintln!(
-            "usage: oracle [-v | -b] [-n CALLS] [-c CLASS] [-x CALL]... [-w] [-o] (FROM TO... | -s FILE | -p)"
-        );
+fn run(environment: Environment) -> u8 {
+    let words = environment.arguments().skip(1);
+    let Some(options) = Options::read(words.map(|word| word.to_str().unwrap_or(""))) else {
+        rt::eprintln!("{}", oracle::options::USAGE);
         return 2;
     };
     match go(&options) {
@@ -71,24 +30,17 @@ fn run_program(environment: Environment) -> u8 {
     }
 }
 
-fn go(options: &Options) -> Result<(), Trouble> {
-    let mut run = Run::new(options.detail)?;
-    if options.probe {
-        run.tell_missing()?;
-    }
-    for seed in options.seeds.iter().cloned().flatten() {
-        let script = options.plan.script(seed);
-        run.script(seed, script.class.name, script)?;
-    }
-    if let Some(path) = options.file {
-        let mut text = [0; FILE_ROOM];
-        let text = File::open(path)?.read_into(&mut text)?;
-        let text = core::str::from_utf8(text).unwrap_or("");
-        for script in text.split("script ").skip(1) {
-            let mut lines = script.lines();
-            let name = lines.next().unwrap_or("").trim();
-            run.script(name, "file", lines.filter_map(Call::parse))?;
-        }
-    }
-    run.end()
+fn go(options: &Options<'_>) -> Result<(), Trouble> {
+    let mut room = [0; FILE_ROOM];
+    let scripts = options.file.map(|path| read(path, &mut room)).transpose()?;
+    oracle::run(World::new()?, options, scripts)
+}
+
+fn read<'a>(path: &str, room: &'a mut [u8]) -> Result<&'a str, Trouble> {
+    let mut bytes = [0; PATH_ROOM];
+    let end = path.len().min(PATH_ROOM - 1);
+    bytes[..end].copy_from_slice(&path.as_bytes()[..end]);
+    let path = core::ffi::CStr::from_bytes_until_nul(&bytes).unwrap_or(c"");
+    let text = File::open(path)?.read_into(room)?;
+    Ok(core::str::from_utf8(text).unwrap_or(""))
 }

@@ -8,20 +8,20 @@ use crate::lines::Lines;
 
 /// One of its lines.
 #[derive(Clone, Debug)]
-pub(crate) struct Mapping<'a> {
+pub struct Mapping<'a> {
     /// Its addresses.
-    pub(crate) range: Range<u64>,
+    pub range: Range<u64>,
     /// Four letters.
-    pub(crate) permissions: &'a str,
+    pub permissions: &'a str,
     /// Offset in the object, in bytes.
-    pub(crate) offset: &'a str,
+    pub offset: &'a str,
     /// The object's name, empty if it has none.
-    pub(crate) name: &'a str,
+    pub name: &'a str,
 }
 
 impl<'a> Mapping<'a> {
     /// Reads a line of `maps`, or the first of those of `smaps`; `None` if it is none.
-    pub(crate) fn parse(line: &'a str) -> Option<Mapping<'a>> {
+    pub fn parse(line: &'a str) -> Option<Mapping<'a>> {
         let mut words = line.split_ascii_whitespace();
         let (start, end) = words.next()?.split_once('-')?;
         let address = |text| u64::from_str_radix(text, 16).ok();
@@ -45,10 +45,7 @@ impl<'a> Mapping<'a> {
 ///
 /// # Errors
 /// What the file's calls answer, and what `look` says.
-pub(crate) fn each<E: From<Errno>>(
-    end: u64,
-    mut look: impl FnMut(&Mapping<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn each<E: From<Errno>>(end: u64, mut look: impl FnMut(&Mapping<'_>) -> Result<(), E>) -> Result<(), E> {
     let mut lines = Lines::open(c"/proc/self/maps")?;
     while let Some(line) = lines.next()? {
         match Mapping::parse(line) {

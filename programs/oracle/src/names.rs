@@ -108,7 +108,7 @@ pub(crate) const RESOURCE: &Names = &[
 pub(crate) const WHO: &Names = &[("root", 0), ("user", 1), ("powerless", 2)];
 
 /// Bits by their names, joined by `|`; what has no name is a number.
-pub(crate) struct Bits(pub(crate) &'static Names, pub(crate) u64);
+pub(crate) struct Bits(pub &'static Names, pub u64);
 
 impl fmt::Display for Bits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,7 +142,7 @@ impl Bits {
 }
 
 /// One value by its name; what has none is a number.
-pub(crate) struct Value(pub(crate) &'static Names, pub(crate) u64);
+pub(crate) struct Value(pub &'static Names, pub u64);
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,17 +2,19 @@
 
 use core::fmt::{self, Write};
 
-use rt::memory::mincore;
 use rt::{Errno, PAGE};
 
-use crate::maps::{self, Mapping};
+use crate::maps::Mapping;
 use crate::output::Output;
 use crate::places::{Place, Starts};
-use crate::probe::{BATCH, Probe};
 use crate::snapshot::Snapshot;
+use crate::system::System;
+
+/// How many pages are looked at together.
+pub const BATCH: usize = 64;
 
 /// Why nothing could be said.
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// A call failed that can't.
     Call(Errno),
     /// Printing failed.
@@ -46,30 +48,26 @@ impl From<fmt::Error> for Trouble {
 ///
 /// # Errors
 /// What the calls say that look.
-pub(crate) fn observe(
-    probe: &Probe,
-    starts: &Starts,
-    also: &[Place],
-    out: &mut Output,
-) -> Result<Snapshot, Trouble> {
+pub fn observe(system: &impl System, also: &[Place], out: &mut Output) -> Result<Snapshot, Trouble> {
     let mut snapshot = Snapshot::default();
+    let starts = system.starts();
     let arena = starts.range(Place::Arena);
-    maps::each::<Trouble>(arena.end, |mapping| {
+    system.mappings(arena.end, &mut |mapping| {
         if mapping.range.end > arena.start {
             snapshot.add(mapping);
-            line(out, mapping, "", arena.start)?;
-            residents(probe, mapping, &arena, out)?;
+            line(out, mapping, "", &starts, arena.start)?;
+            residents(system, mapping, &arena, out)?;
             return Ok(out.write_char('\n')?);
         }
         if mapping.range.start == 0 {
-            line(out, mapping, "null ", 0)?;
-            out.write_char('\n')?;
+            // How far it goes is a matter of what it merges with.
+            writeln!(out, "  null {}", mapping.permissions)?;
         }
         for &place in also {
             let range = starts.range(place);
             if mapping.range.start < range.end && range.start < mapping.range.end {
                 let name = if place == Place::Heap { "heap " } else { "annex " };
-                line(out, mapping, name, range.start)?;
+                line(out, mapping, name, &starts, range.start)?;
                 out.write_char('\n')?;
             }
         }
@@ -79,15 +77,17 @@ pub(crate) fn observe(
 }
 
 /// All of a mapping's line but its pages' contents.
-fn line(out: &mut Output, mapping: &Mapping<'_>, place: &str, start: u64) -> fmt::Result {
+fn line(out: &mut Output, mapping: &Mapping<'_>, place: &str, starts: &Starts, start: u64) -> fmt::Result {
+    // Private mappings of `/dev/zero` have offsets that are addresses.
+    let offset = u64::from_str_radix(mapping.offset, 16).unwrap_or(u64::MAX);
     let page = |address: u64| address.saturating_sub(start) / PAGE as u64;
     write!(
         out,
-        "  {place}{:x}-{:x} {} {} {}",
+        "  {place}{:x}-{:x} {} {:08x} {}",
         page(mapping.range.start),
         page(mapping.range.end),
         mapping.permissions,
-        mapping.offset,
+        starts.nominal(offset),
         kind(mapping.name)
     )
 }
@@ -103,7 +103,7 @@ fn kind(name: &str) -> &str {
 }
 
 fn residents(
-    probe: &Probe,
+    system: &impl System,
     mapping: &Mapping<'_>,
     arena: &core::ops::Range<u64>,
     out: &mut Output,
@@ -113,7 +113,7 @@ fn residents(
     while at < end {
         let length = (BATCH * PAGE).min((end - at) as usize);
         let mut resident = [0; BATCH];
-        mincore(at as usize, length, &mut resident)?;
+        system.resident(at, &mut resident[..length / PAGE])?;
         let mut places = [0; BATCH];
         let mut count = 0;
         for index in (0..length / PAGE).filter(|&index| resident[index] & 1 != 0) {
@@ -122,7 +122,7 @@ fn residents(
         }
         let mut words = [None; BATCH];
         if count > 0 {
-            probe.read_all(&places[..count], &mut words)?;
+            system.words(&places[..count], &mut words[..count])?;
         }
         for (place, word) in places[..count].iter().zip(words) {
             write!(out, " {:x}=", (place - arena.start) / PAGE as u64)?;

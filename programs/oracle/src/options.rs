@@ -1,33 +1,34 @@
 //! What the arguments say.
 
-use core::ffi::CStr;
 use core::ops::Range;
-
-use rt::Environment;
 
 use crate::generate::{self, Plan};
 use crate::output::Detail;
+
+/// How the programs are called.
+pub const USAGE: &str =
+    "usage: oracle [-v | -b] [-n CALLS] [-c CLASS] [-x CALL]... [-w] [-o] (FROM TO... | -s FILE | -p)";
 
 /// How many ranges of seeds there can be.
 const RANGES: usize = 64;
 
 /// The arguments.
-pub(crate) struct Options {
+pub struct Options<'a> {
     /// How much is printed.
-    pub(crate) detail: Detail,
+    pub detail: Detail,
     /// Whether to tell what is missing.
-    pub(crate) probe: bool,
+    pub probe: bool,
     /// What scripts are made of.
-    pub(crate) plan: Plan,
+    pub plan: Plan,
     /// The seeds to run.
-    pub(crate) seeds: [Range<u64>; RANGES],
+    pub seeds: [Range<u64>; RANGES],
     /// The file of scripts to run.
-    pub(crate) file: Option<&'static CStr>,
+    pub file: Option<&'a str>,
 }
 
-impl Options {
+impl<'a> Options<'a> {
     /// Reads them; `None` if they make no sense.
-    pub(crate) fn read(environment: Environment) -> Option<Options> {
+    pub fn read(mut arguments: impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut options = Options {
             detail: Detail::Hash,
             probe: false,
@@ -41,10 +42,9 @@ impl Options {
             seeds: [const { 0..0 }; RANGES],
             file: None,
         };
-        let mut arguments = environment.arguments().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut word = || arguments.next()?.to_str().ok();
-            match argument.to_str().ok()? {
+            let mut word = || arguments.next();
+            match argument {
                 "-v" => options.detail = Detail::All,
                 "-b" => options.detail = Detail::Calls,
                 "-p" => options.probe = true,
@@ -53,7 +53,7 @@ impl Options {
                 "-n" => options.plan.calls = word()?.parse().ok()?,
                 "-c" => options.plan.class = Some(generate::class(word()?)?),
                 "-x" => options.plan.leave_out(word()?)?,
-                "-s" => options.file = Some(arguments.next()?),
+                "-s" => options.file = Some(word()?),
                 from => {
                     let free = options.seeds.iter_mut().find(|seeds| seeds.is_empty());
                     *free? = from.parse().ok()?..word()?.parse().ok()?;

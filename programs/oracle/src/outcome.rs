@@ -7,9 +7,9 @@ use rt::linux::general::{MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE};
 use rt::{Errno, PAGE};
 
 use crate::places::{Place, Starts};
-use crate::process::Process;
 use crate::sealed::Sealed;
 use crate::snapshot::Snapshot;
+use crate::system::System;
 
 /// How many rows there are, and one for those that nothing is known of.
 pub(crate) const ROWS: usize = 28;
@@ -56,24 +56,24 @@ const TOP: u64 = 1 << 48;
 const LOW: u64 = 0x1_0000;
 
 /// A call to `mremap`, with real addresses.
-pub(crate) struct Remap<'a> {
+pub(crate) struct Remap<'a, S> {
     /// The arguments: old address, its length, the new length, flags, the new address.
-    pub(crate) words: [u64; 5],
+    pub words: [u64; 5],
     /// What it answered.
-    pub(crate) answer: Result<u64, Errno>,
+    pub answer: Result<u64, Errno>,
     /// The arena before.
-    pub(crate) before: &'a Snapshot,
+    pub before: &'a Snapshot,
     /// The arena after.
-    pub(crate) after: &'a Snapshot,
+    pub after: &'a Snapshot,
     /// What is sealed.
-    pub(crate) sealed: &'a Sealed,
-    /// The limits.
-    pub(crate) process: &'a Process,
+    pub sealed: &'a Sealed,
+    /// What it was made on.
+    pub system: &'a S,
     /// The places.
-    pub(crate) starts: &'a Starts,
+    pub starts: &'a Starts,
 }
 
-impl Remap<'_> {
+impl<S: System> Remap<'_, S> {
     fn old(&self) -> u64 {
         match cfg!(target_arch = "aarch64") {
             true => self.words[0] & !(0xff << 56),
@@ -173,7 +173,7 @@ impl Remap<'_> {
     fn no_memory(&self) -> Result<u8, Errno> {
         let new = self.words[4];
         let annex = self.starts.range(Place::Annex);
-        if let Some(room) = self.process.room()? {
+        if let Some(room) = self.system.room()? {
             let needed = if self.has(MREMAP_DONTUNMAP) { 5 } else { 4 };
             if room < needed {
                 return Ok(11);
@@ -184,8 +184,8 @@ impl Remap<'_> {
             false => self.new_length().saturating_sub(self.old_length()),
         };
         Ok(match () {
-            () if self.process.is_limited(more)? && self.has(MREMAP_DONTUNMAP) => 23,
-            () if self.process.is_limited(more)? && more > 0 => 21,
+            () if self.system.is_limited(more)? && self.has(MREMAP_DONTUNMAP) => 23,
+            () if self.system.is_limited(more)? && more > 0 => 21,
             () if annex.contains(&self.old()) || annex.contains(&new) => 26,
             () => 24,
         })

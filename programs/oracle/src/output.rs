@@ -7,7 +7,7 @@ const ROOM: usize = 4096;
 
 /// How much of a script's account is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Detail {
+pub enum Detail {
     /// Only its hash.
     Hash,
     /// The calls with their answers, and hashes of what was seen.
@@ -17,9 +17,9 @@ pub(crate) enum Detail {
 }
 
 /// Where a script's account goes.
-pub(crate) struct Output {
+pub struct Output {
     /// How much of it is printed.
-    pub(crate) detail: Detail,
+    pub detail: Detail,
     hash: u64,
     buffer: [u8; ROOM],
     used: usize,
@@ -30,7 +30,7 @@ const START: u64 = 0xcbf2_9ce4_8422_2325;
 
 impl Output {
     /// With nothing in it.
-    pub(crate) fn new(detail: Detail) -> Self {
+    pub fn new(detail: Detail) -> Self {
         Output {
             detail,
             hash: START,
@@ -40,12 +40,12 @@ impl Output {
     }
 
     /// The hash of all that was written since the last call of this.
-    pub(crate) fn take_hash(&mut self) -> u64 {
+    pub fn take_hash(&mut self) -> u64 {
         core::mem::replace(&mut self.hash, START)
     }
 
     /// Writes down a call and its answer.
-    pub(crate) fn call(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+    pub fn call(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
         let detail = self.detail;
         if detail == Detail::Calls {
             self.detail = Detail::All;
@@ -56,7 +56,7 @@ impl Output {
     }
 
     /// Ends what was seen after a call.
-    pub(crate) fn end_call(&mut self) -> fmt::Result {
+    pub fn end_call(&mut self) -> fmt::Result {
         match self.detail {
             Detail::Calls => {
                 let hash = self.hash;
@@ -67,12 +67,12 @@ impl Output {
     }
 
     /// Prints, at any detail, and outside the hash.
-    pub(crate) fn print(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+    pub fn print(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
         Printed(self).write_fmt(text)
     }
 
     /// Sends off what is still here.
-    pub(crate) fn flush(&mut self) -> fmt::Result {
+    pub fn flush(&mut self) -> fmt::Result {
         let used = core::mem::take(&mut self.used);
         rt::file::write_all(1, &self.buffer[..used]).map_err(|_| fmt::Error)
     }

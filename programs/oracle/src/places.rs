@@ -10,7 +10,7 @@ use rt::PAGE;
 
 /// A place that a script can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// Where nearly everything happens: 8 MiB with a border of 1 GiB in their middle, so that tables of two levels end there.
     Arena,
     /// Room for mappings that are larger than the machine's memory; shut unless a script opens it.
@@ -22,7 +22,7 @@ pub(crate) enum Place {
 }
 
 /// Each place with its letter and its nominal addresses.
-pub(crate) const PLACES: [(Place, char, Range<u64>); 4] = [
+pub const PLACES: [(Place, char, Range<u64>); 4] = [
     (Place::Arena, 'a', 0x1234_3fc0_0000..0x1234_4040_0000),
     (Place::Annex, 'b', 0x0800_0000_0000..0x0804_0000_0000),
     (Place::Heap, 'h', 0x0700_0000_0000..0x0700_0010_0000),
@@ -31,13 +31,13 @@ pub(crate) const PLACES: [(Place, char, Range<u64>); 4] = [
 
 impl Place {
     /// Its nominal addresses.
-    pub(crate) const fn range(self) -> Range<u64> {
+    pub const fn range(self) -> Range<u64> {
         let range = &PLACES[self as usize].2;
         range.start..range.end
     }
 
     /// A page of it.
-    pub(crate) const fn page(self, index: u64) -> u64 {
+    pub const fn page(self, index: u64) -> u64 {
         PLACES[self as usize].2.start + index * PAGE as u64
     }
 }
@@ -47,17 +47,17 @@ const TAG: u64 = 0xff << 56;
 
 /// Where the places really start.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Starts(pub(crate) [u64; PLACES.len()]);
+pub struct Starts(pub [u64; PLACES.len()]);
 
 impl Starts {
     /// Where a place really is.
-    pub(crate) fn range(&self, place: Place) -> Range<u64> {
+    pub fn range(&self, place: Place) -> Range<u64> {
         let (start, nominal) = (self.0[place as usize], place.range());
         start..start + (nominal.end - nominal.start)
     }
 
     /// The real address; one in no place is what it is. Tags stay.
-    pub(crate) fn real(&self, nominal: u64) -> u64 {
+    pub fn real(&self, nominal: u64) -> u64 {
         let (tag, address) = (nominal & TAG, nominal & !TAG);
         match PLACES.iter().find(|place| place.2.contains(&address)) {
             Some((place, _, range)) => tag | (self.0[*place as usize] + (address - range.start)),
@@ -66,7 +66,7 @@ impl Starts {
     }
 
     /// The nominal address; one in no place is what it is.
-    pub(crate) fn nominal(&self, real: u64) -> u64 {
+    pub fn nominal(&self, real: u64) -> u64 {
         let found = PLACES.iter().find(|place| self.range(place.0).contains(&real));
         found.map_or(real, |(place, _, range)| {
             real - self.0[*place as usize] + range.start
@@ -75,7 +75,7 @@ impl Starts {
 }
 
 /// A nominal address: `a+` and the distance from the arena's start, a tag before it; or a plain number.
-pub(crate) struct Address(pub(crate) u64);
+pub struct Address(pub u64);
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,7 +92,7 @@ impl fmt::Display for Address {
 
 impl Address {
     /// Reads what is displayed.
-    pub(crate) fn parse(text: &str) -> Option<u64> {
+    pub fn parse(text: &str) -> Option<u64> {
         let (tag, text) = match text.split_once(':') {
             Some((tag, rest)) => (number(tag)? << 56, rest),
             None => (0, text),
@@ -108,7 +108,7 @@ impl Address {
 }
 
 /// A number, in hexadecimal if it begins with `0x`.
-pub(crate) fn number(text: &str) -> Option<u64> {
+pub fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

@@ -4,8 +4,7 @@ use rt::file::File;
 use rt::linux::general::iovec;
 use rt::{Errno, syscall};
 
-/// How many pages are looked at in one call.
-pub(crate) const BATCH: usize = 64;
+use crate::observe::BATCH;
 
 /// A file that words of pages go to.
 pub(crate) struct Probe(File);
@@ -36,7 +35,7 @@ impl Probe {
     ///
     /// # Errors
     /// What the calls say but `EFAULT`.
-    pub(crate) fn read_all(&self, places: &[u64], words: &mut [Option<u64>; BATCH]) -> Result<(), Errno> {
+    pub(crate) fn read_all(&self, places: &[u64], words: &mut [Option<u64>]) -> Result<(), Errno> {
         let mut next = 0;
         while next < places.len() {
             let readable = self.read_run(&places[next..], &mut words[next..])?;

@@ -2,22 +2,21 @@
 
 use core::fmt::Display;
 
-use rt::{Errno, syscall};
+use rt::Errno;
 
 use crate::call::{Call, KINDS, Kind};
-use crate::look;
 use crate::observe::{self, Trouble};
 use crate::outcome::Remap;
 use crate::output::{Detail, Output};
 use crate::places::{Address, Place};
 use crate::sealed::Sealed;
 use crate::snapshot::Snapshot;
+use crate::system::System;
 use crate::tally::Tally;
-use crate::world::World;
 
 /// Runs scripts, one after the other.
-pub(crate) struct Run {
-    world: World,
+pub(crate) struct Run<S> {
+    system: S,
     out: Output,
     tally: Tally,
 }
@@ -31,17 +30,14 @@ struct Course {
     heap: bool,
 }
 
-impl Run {
-    /// Makes everything ready.
-    ///
-    /// # Errors
-    /// What the calls say.
-    pub(crate) fn new(detail: Detail) -> Result<Run, Trouble> {
-        Ok(Run {
-            world: World::new()?,
+impl<S: System> Run<S> {
+    /// Nothing has run yet.
+    pub(crate) fn new(system: S, detail: Detail) -> Self {
+        Run {
+            system,
             out: Output::new(detail),
             tally: Tally::default(),
-        })
+        }
     }
 
     /// Runs one script in an empty arena.
@@ -64,8 +60,8 @@ impl Run {
             count += 1;
         }
         let hash = self.out.take_hash();
-        self.world.reset()?;
-        let free = free_pages()?;
+        self.system.reset()?;
+        let free = self.system.free_pages()?;
         self.out.print(format_args!(
             "script {name} calls {count} hash {hash:016x} free {free}\n"
         ))?;
@@ -74,7 +70,7 @@ impl Run {
 
     /// Makes one call, and writes down what it did.
     fn step(&mut self, call: &Call, course: &mut Course) -> Result<(), Trouble> {
-        let answer = self.world.make(call);
+        let answer = self.system.make(call);
         self.tally.add(call, answer);
         match answer {
             Ok(value) => self.out.call(format_args!("{call} = {}\n", Address(value)))?,
@@ -89,9 +85,9 @@ impl Run {
             (false, true) => &places[1..],
             (false, false) => &[],
         };
-        let after = observe::observe(&self.world.probe, &self.world.starts, also, &mut self.out)?;
+        let after = observe::observe(&self.system, also, &mut self.out)?;
         if call.kind == Kind::Look {
-            look::look(&self.world.starts, &mut self.out)?;
+            self.system.look(&mut self.out)?;
         }
         self.out.end_call()?;
         self.judge(call, answer, course, &after)?;
@@ -107,7 +103,7 @@ impl Run {
         course: &mut Course,
         after: &Snapshot,
     ) -> Result<(), Trouble> {
-        let starts = &self.world.starts;
+        let starts = &self.system.starts();
         let [first, second, third, fourth, fifth, ..] = call.words;
         if call.kind == Kind::Mseal && answer.is_ok() {
             let start = starts.real(first);
@@ -121,7 +117,7 @@ impl Run {
                 before: &course.before,
                 after,
                 sealed: &course.sealed,
-                process: self.world.process(),
+                system: &self.system,
                 starts,
             };
             if let Some(row) = remap.row()? {
@@ -140,7 +136,7 @@ impl Run {
     /// Where the output goes nowhere.
     pub(crate) fn tell_missing(&mut self) -> Result<(), Trouble> {
         for (kind, name, _) in KINDS {
-            if !self.world.is_there(kind) {
+            if !self.system.is_there(kind) {
                 self.out.print(format_args!("missing {name}\n"))?;
             }
         }
@@ -157,13 +153,4 @@ impl Run {
         self.out.flush()?;
         Ok(())
     }
-}
-
-/// How many pages the machine has left.
-fn free_pages() -> Result<u64, Errno> {
-    // `struct sysinfo`: uptime, three loads, total memory, free memory; 112 bytes in all.
-    let mut words = [0u64; 14];
-    // SAFETY: the kernel writes the structure, for which there is room.
-    unsafe { syscall!(__NR_sysinfo, words.as_mut_ptr()) }?;
-    Ok(words[5] / rt::PAGE as u64)
 }

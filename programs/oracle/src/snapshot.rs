@@ -9,19 +9,19 @@ const ROOM: usize = 512;
 
 /// One mapping.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub struct Piece {
     /// Its first address.
-    pub(crate) start: u64,
+    pub start: u64,
     /// The address behind it.
-    pub(crate) end: u64,
+    pub end: u64,
     /// Whether it is of `/dev/zero`, which looks for places itself.
-    pub(crate) is_zero: bool,
+    pub is_zero: bool,
     permissions: [u8; 4],
 }
 
 /// The mappings, in order of their addresses.
 #[derive(Clone, Copy)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     pieces: [Piece; ROOM],
     count: usize,
 }
@@ -43,7 +43,7 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// Adds the next mapping.
-    pub(crate) fn add(&mut self, mapping: &Mapping<'_>) {
+    pub fn add(&mut self, mapping: &Mapping<'_>) {
         if let Some(piece) = self.pieces.get_mut(self.count) {
             let mut permissions = [0; 4];
             for (to, from) in permissions.iter_mut().zip(mapping.permissions.bytes()) {
@@ -60,19 +60,19 @@ impl Snapshot {
     }
 
     /// All of them.
-    pub(crate) fn pieces(&self) -> &[Piece] {
+    pub fn pieces(&self) -> &[Piece] {
         &self.pieces[..self.count]
     }
 
     /// Those that reach into a range.
-    pub(crate) fn within(&self, range: Range<u64>) -> impl Iterator<Item = &Piece> {
+    pub fn within(&self, range: Range<u64>) -> impl Iterator<Item = &Piece> {
         self.pieces()
             .iter()
             .filter(move |piece| piece.start < range.end && range.start < piece.end)
     }
 
     /// The one that an address lies in.
-    pub(crate) fn at(&self, address: u64) -> Option<&Piece> {
+    pub fn at(&self, address: u64) -> Option<&Piece> {
         self.within(address..address.saturating_add(1)).next()
     }
 }

@@ -6,13 +6,17 @@ use rt::{Errno, PAGE, syscall};
 
 use crate::call::{Call, Format, Kind, WORDS};
 use crate::fence::{self, Fence};
+use crate::look;
 use crate::maps;
+use crate::observe::Trouble;
+use crate::output::Output;
 use crate::places::{PLACES, Place, Starts};
 use crate::probe::Probe;
 use crate::process::Process;
+use crate::system::System;
 
 /// Pages of each object.
-pub(crate) const OBJECT_PAGES: u64 = 24;
+pub const OBJECT_PAGES: u64 = 24;
 /// How many values there are to write.
 const VALUES: usize = 256;
 /// A descriptor of nothing, above all that are open.
@@ -23,15 +27,14 @@ const PIDFD_SELF: isize = -10000;
 const ARENA_LENGTH: u64 = Place::Arena.range().end - Place::Arena.range().start;
 
 /// The objects, and the files that values come from and go to.
-pub(crate) struct World {
+pub struct World {
     objects: [File; 2],
     zero: Option<File>,
     values: File,
     /// Looks at pages.
-    pub(crate) probe: Probe,
+    probe: Probe,
     fence: Fence,
-    /// Where the places are.
-    pub(crate) starts: Starts,
+    starts: Starts,
     process: Process,
     /// What else is to be put back.
     locked: bool,
@@ -44,7 +47,7 @@ impl World {
     ///
     /// # Errors
     /// What the calls answer that make them.
-    pub(crate) fn new() -> Result<World, Errno> {
+    pub fn new() -> Result<World, Errno> {
         let process = Process::new()?;
         let object = || File::in_memory(c"object", OBJECT_PAGES as usize * PAGE);
         let objects = [object()?, object()?];
@@ -69,35 +72,6 @@ impl World {
         })
     }
 
-    /// Empties the arena and the objects, and makes everything what it was at first.
-    ///
-    /// # Errors
-    /// What the calls answer that do it.
-    pub(crate) fn reset(&mut self) -> Result<(), Errno> {
-        self.process.reset()?;
-        if core::mem::take(&mut self.locked) {
-            // SAFETY: no memory changes its contents.
-            unsafe { syscall!(__NR_munlockall) }?;
-        }
-        if core::mem::take(&mut self.annex) {
-            fence::close(self.starts.range(Place::Annex))?;
-        }
-        if core::mem::take(&mut self.heap) {
-            let heap = self.starts.range(Place::Heap);
-            // SAFETY: no Rust object lies in the heap.
-            unsafe { syscall!(__NR_brk, heap.start) }?;
-            fence::close(heap)?;
-        }
-        // A program with privileges may have the first page.
-        fence::open(0..PAGE as u64)?;
-        self.clear_arena()?;
-        for object in &self.objects {
-            object.truncate(0)?;
-            object.truncate(OBJECT_PAGES as usize * PAGE)?;
-        }
-        Ok(())
-    }
-
     /// Empties the arena, or goes on to the next if something is sealed.
     fn clear_arena(&mut self) -> Result<(), Errno> {
         let arena = self.starts.range(Place::Arena);
@@ -108,41 +82,6 @@ impl World {
         match fence::open_what_can_be(arena)? {
             true => self.fence.next_arena(&mut self.starts),
             false => Ok(()),
-        }
-    }
-
-    /// Makes a call. Its answer has nominal addresses.
-    ///
-    /// # Errors
-    /// What it answers.
-    pub(crate) fn make(&mut self, call: &Call) -> Result<u64, Errno> {
-        let mut words = call.words;
-        for (word, format) in words.iter_mut().zip(call.kind.formats()) {
-            if matches!(format, Format::Address) {
-                *word = self.starts.real(*word);
-            }
-        }
-        match call.kind {
-            Kind::Write => self.write(words[0], words[1]),
-            Kind::Read => self.probe.read(words[0]),
-            Kind::Mincore => mincore(words[0], words[1]),
-            Kind::Stripes => self.stripes(words),
-            Kind::Truncate => self.truncate(words[0], words[1]),
-            Kind::Limit => self.process.limit(words[0], words[1]),
-            Kind::Become => self.process.become_who(words[0]),
-            Kind::Room => self.process.leave_room(words[0]),
-            Kind::Huge => {
-                self.process.allow_huge();
-                Ok(0)
-            }
-            Kind::Annex => {
-                self.annex = true;
-                fence::open(self.starts.range(Place::Annex)).map(|()| 0)
-            }
-            Kind::Look => Ok(0),
-            Kind::ProcessMadvise => advise_oneself(words),
-            Kind::Raw => system_call(words[0], &words[1..]),
-            _ => self.make_plain(call.kind, words),
         }
     }
 
@@ -181,38 +120,6 @@ impl World {
         self.locked |= matches!(kind, Kind::Mlock | Kind::Mlock2 | Kind::Mlockall);
         let answer = system_call(number.into(), &words)?;
         Ok(self.starts.nominal(answer))
-    }
-
-    /// What the script has changed of the process.
-    pub(crate) fn process(&self) -> &Process {
-        &self.process
-    }
-
-    /// Whether the kernel has a call: it is asked with arguments that change nothing.
-    pub(crate) fn is_there(&mut self, kind: Kind) -> bool {
-        let answer = match kind {
-            Kind::Look => return crate::look::is_there(),
-            Kind::Become => self
-                .process
-                .become_who(2)
-                .and_then(|_| self.process.become_who(1)),
-            Kind::Room => self.process.leave_room(1000),
-            Kind::ProcessMadvise => advise_oneself([0; WORDS]),
-            // Without a range, of what there is nothing, or nobody's.
-            Kind::Mlock
-            | Kind::Mlock2
-            | Kind::Munlock
-            | Kind::Mseal
-            | Kind::Msync
-            | Kind::RemapFilePages
-            | Kind::Mbind
-            | Kind::PkeyMprotect
-            | Kind::Mlockall
-            | Kind::Munlockall => self.make_plain(kind, [0; WORDS]),
-            _ => return true,
-        };
-        let is_there = !matches!(answer, Err(Errno::ENOSYS | Errno::ENOENT | Errno::EACCES));
-        self.reset().is_ok() && is_there
     }
 
     /// The descriptor of an object. A number that is no object is what it is, but for those that may be descriptors of
@@ -254,6 +161,130 @@ impl World {
     fn truncate(&self, object: u64, length: u64) -> Result<u64, Errno> {
         let object = self.objects.get(object as usize).ok_or(Errno::EBADF)?;
         object.truncate(length as usize).map(|()| 0)
+    }
+}
+
+impl System for World {
+    fn make(&mut self, call: &Call) -> Result<u64, Errno> {
+        let mut words = call.words;
+        for (word, format) in words.iter_mut().zip(call.kind.formats()) {
+            if matches!(format, Format::Address) {
+                *word = self.starts.real(*word);
+            }
+        }
+        match call.kind {
+            Kind::Write => self.write(words[0], words[1]),
+            Kind::Read => self.probe.read(words[0]),
+            Kind::Mincore => mincore(words[0], words[1]),
+            Kind::Stripes => self.stripes(words),
+            Kind::Truncate => self.truncate(words[0], words[1]),
+            Kind::Limit => self.process.limit(words[0], words[1]),
+            Kind::Become => self.process.become_who(words[0]),
+            Kind::Room => self.process.leave_room(words[0]),
+            Kind::Huge => {
+                self.process.allow_huge();
+                Ok(0)
+            }
+            Kind::Annex => {
+                self.annex = true;
+                fence::open(self.starts.range(Place::Annex)).map(|()| 0)
+            }
+            Kind::Look => Ok(0),
+            Kind::ProcessMadvise => advise_oneself(words),
+            Kind::Raw => system_call(words[0], &words[1..]),
+            _ => self.make_plain(call.kind, words),
+        }
+    }
+
+    fn reset(&mut self) -> Result<(), Errno> {
+        self.process.reset()?;
+        if core::mem::take(&mut self.locked) {
+            // SAFETY: no memory changes its contents.
+            unsafe { syscall!(__NR_munlockall) }?;
+        }
+        if core::mem::take(&mut self.annex) {
+            fence::close(self.starts.range(Place::Annex))?;
+        }
+        if core::mem::take(&mut self.heap) {
+            let heap = self.starts.range(Place::Heap);
+            // SAFETY: no Rust object lies in the heap.
+            unsafe { syscall!(__NR_brk, heap.start) }?;
+            fence::close(heap)?;
+        }
+        // A program with privileges may have the first page.
+        fence::open(0..PAGE as u64)?;
+        self.clear_arena()?;
+        for object in &self.objects {
+            object.truncate(0)?;
+            object.truncate(OBJECT_PAGES as usize * PAGE)?;
+        }
+        Ok(())
+    }
+
+    fn is_there(&mut self, kind: Kind) -> bool {
+        let answer = match kind {
+            Kind::Look => return look::is_there(),
+            Kind::Become => self
+                .process
+                .become_who(2)
+                .and_then(|_| self.process.become_who(1)),
+            Kind::Room => self.process.leave_room(1000),
+            Kind::ProcessMadvise => advise_oneself([0; WORDS]),
+            // Without a range, of what there is nothing, or nobody's.
+            Kind::Mlock
+            | Kind::Mlock2
+            | Kind::Munlock
+            | Kind::Mseal
+            | Kind::Msync
+            | Kind::RemapFilePages
+            | Kind::Mbind
+            | Kind::PkeyMprotect
+            | Kind::Mlockall
+            | Kind::Munlockall => self.make_plain(kind, [0; WORDS]),
+            _ => return true,
+        };
+        let is_there = !matches!(answer, Err(Errno::ENOSYS | Errno::ENOENT | Errno::EACCES));
+        self.reset().is_ok() && is_there
+    }
+
+    fn starts(&self) -> Starts {
+        self.starts
+    }
+
+    fn mappings(
+        &self,
+        end: u64,
+        look: &mut dyn FnMut(&maps::Mapping<'_>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        maps::each(end, look)
+    }
+
+    fn resident(&self, at: u64, pages: &mut [u8]) -> Result<(), Errno> {
+        rt::memory::mincore(at as usize, pages.len() * PAGE, pages)
+    }
+
+    fn words(&self, places: &[u64], words: &mut [Option<u64>]) -> Result<(), Errno> {
+        self.probe.read_all(places, words)
+    }
+
+    fn look(&self, out: &mut Output) -> Result<(), Trouble> {
+        look::look(&self.starts, out)
+    }
+
+    fn free_pages(&self) -> Result<u64, Errno> {
+        // `struct sysinfo`: uptime, three loads, total memory, free memory; 112 bytes in all.
+        let mut words = [0u64; 14];
+        // SAFETY: the kernel writes the structure, for which there is room.
+        unsafe { syscall!(__NR_sysinfo, words.as_mut_ptr()) }?;
+        Ok(words[5] / PAGE as u64)
+    }
+
+    fn room(&self) -> Result<Option<u64>, Errno> {
+        self.process.room()
+    }
+
+    fn is_limited(&self, more: u64) -> Result<bool, Errno> {
+        self.process.is_limited(more)
     }
 }
 

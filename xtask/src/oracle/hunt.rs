@@ -124,15 +124,15 @@ impl Hunt<'_> {
     }
 
     /// Runs what is kept: what is known must still differ, what is mended must not.
-    pub(super) fn kept(&self, mended: &[Kept], report: &mut Report) -> Result<()> {
-        let all: Vec<&Kept> = self.known.iter().chain(mended).collect();
+    pub(super) fn kept(&self, known: &[Kept], mended: &[Kept], report: &mut Report) -> Result<()> {
+        let all: Vec<&Kept> = known.iter().chain(mended).collect();
         let scripts: Vec<Vec<String>> = all.iter().map(|kept| kept.calls.clone()).collect();
         if scripts.is_empty() {
             return Ok(());
         }
         let texts = self.sides.run_scripts(Detail::All, &scripts)?;
         for (number, kept) in all.iter().enumerate() {
-            let is_known = number < self.known.len();
+            let is_known = number < known.len();
             match Difference::find(&texts, &number.to_string()) {
                 None if is_known => {
                     let name = &kept.name;
@@ -141,7 +141,7 @@ impl Hunt<'_> {
                     ));
                 }
                 Some(difference) if !is_known => {
-                    println!("regression `{}`: {}", kept.name, difference.signature());
+                    println!("`{}`: {}", kept.name, difference.signature());
                     difference.print(true);
                     *report.new.entry(difference.signature()).or_default() += 1;
                 }

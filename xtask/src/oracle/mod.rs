@@ -19,11 +19,11 @@ use clap::Args;
 use crate::compile::{self, Flavor};
 use crate::options::{BuildOptions, parse_seconds};
 use crate::setup::core::Core;
-use crate::{linux, say, setup};
+use crate::{linux, say, setup, workspace};
 use hunt::Hunt;
 use progress::Progress;
 use report::Report;
-use sides::{Detail, Reference, Sides};
+use sides::{Detail, Reference, Sides, Subject};
 
 /// How many seeds a boot gets.
 const BATCH: u64 = 100;
@@ -50,6 +50,7 @@ Examples:
   cargo xtask oracle --class seals      scripts that seal memory
   cargo xtask oracle --hostile          wild arguments
   cargo xtask oracle --host             compared with the Linux of this computer
+  cargo xtask oracle --crate --host     the crate mm alone, without QEMU: hundreds of scripts a second
 
 Exit status: 0 if all that differed is known, 1 if not, or if a run of ten minutes or more did not meet every rule.")]
 pub(crate) struct Oracle {
@@ -65,12 +66,18 @@ pub(crate) struct Oracle {
     /// Only scripts of this class
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
+    /// Only the scripts of a file, written as in known.txt
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "seconds"])]
+    script: Option<PathBuf>,
     /// Wild arguments
     #[arg(long)]
     hostile: bool,
     /// Compare with the Linux of this computer, without the classes in which that may differ
     #[arg(long, conflicts_with = "linux")]
     host: bool,
+    /// Compare the crate mm alone, without a kernel
+    #[arg(long = "crate")]
+    crate_alone: bool,
     /// Image of the Linux to compare with, instead of Debian's newest
     #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX")]
     linux: Option<PathBuf>,
@@ -89,27 +96,33 @@ fn parse_seeds(text: &str) -> Result<(u64, u64)> {
 impl Oracle {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let core = Core::ensure(&self.build)?;
-        let mut sides = Sides {
-            qemu: setup::qemu::ensure()?,
-            reference: self.reference()?,
-            kernel: compile::kernel(&core, Flavor::Plain)?,
-            programs: compile::programs(&core)?,
-            options: self.options(),
-        };
+        let mut sides = self.sides()?;
         leave_out_missing(&mut sides)?;
-        let known = script::read(KNOWN)?;
+        let known = script::read_file(&workspace::root().join(KNOWN))?;
         let hunt = Hunt {
             sides: &sides,
             known: &known,
             shrink: !self.no_shrink,
         };
         let (mut report, mut progress) = (Report::default(), Progress::new());
-        hunt.kept(&script::read(REGRESSIONS)?, &mut report)?;
+        if let Some(file) = &self.script {
+            hunt.kept(&[], &script::read_file(file)?, &mut report)?;
+            return Ok(report.print(false));
+        }
+        hunt.kept(
+            &known,
+            &script::read_file(&workspace::root().join(REGRESSIONS))?,
+            &mut report,
+        )?;
         let (start, end) = self.range();
+        let size = if self.host && self.crate_alone {
+            BATCH * 10
+        } else {
+            BATCH
+        };
         let mut next = start;
         while next < end {
-            let batch = (next, end.min(next + BATCH));
+            let batch = (next, end.min(next + size));
             progress.show(
                 self.part(next - start, end - start, &progress),
                 &describe(&report),
@@ -125,13 +138,33 @@ impl Oracle {
         Ok(report.print(complete && !self.hostile))
     }
 
-    fn reference(&self) -> Result<Reference> {
-        if self.host {
-            return Ok(Reference::Host(compile::host_program("oracle")?));
-        }
-        Ok(Reference::Linux(
-            self.linux.clone().map_or_else(linux::ensure, Ok)?,
-        ))
+    /// Builds what is compared.
+    fn sides(&self) -> Result<Sides> {
+        let in_qemu = !(self.host && self.crate_alone);
+        let core = in_qemu.then(|| Core::ensure(&self.build)).transpose()?;
+        let here = (self.host || self.crate_alone)
+            .then(|| compile::host_programs("oracle", &["crate"]))
+            .transpose()?
+            .unwrap_or_default();
+        let reference = match self.host {
+            true => Reference::Host(here.join("oracle")),
+            false => Reference::Linux(self.linux.clone().map_or_else(linux::ensure, Ok)?),
+        };
+        let subject = match &core {
+            Some(core) if !self.crate_alone => Subject::Kernel(compile::kernel(core, Flavor::Plain)?),
+            _ => Subject::Crate(here.join("oracle-crate")),
+        };
+        Ok(Sides {
+            qemu: in_qemu.then(setup::qemu::ensure).transpose()?,
+            subject,
+            reference,
+            programs: core
+                .as_ref()
+                .map(compile::programs)
+                .transpose()?
+                .unwrap_or_default(),
+            options: self.options(),
+        })
     }
 
     /// What the program gets for every script.

@@ -4,8 +4,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace;
-
 /// A script that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
@@ -57,11 +55,9 @@ fn fits_word(pattern: &str, word: &str) -> bool {
     pattern == "*" || pattern.split(',').any(|choice| choice == word)
 }
 
-/// Reads a file of the workspace.
-pub(super) fn read(path: &str) -> Result<Vec<Kept>> {
-    let path = workspace::root().join(Path::new(path));
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+/// Reads a file of them.
+pub(super) fn read_file(path: &Path) -> Result<Vec<Kept>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     parse(&text).with_context(|| format!("in {}", path.display()))
 }
 

@@ -29,15 +29,24 @@ pub(super) enum Reference {
     Host(PathBuf),
 }
 
-/// What both are booted with.
+/// Who is compared with it.
+#[derive(Clone, Debug)]
+pub(super) enum Subject {
+    /// This kernel in QEMU.
+    Kernel(Kernel),
+    /// The crate `mm` alone, in this program.
+    Crate(PathBuf),
+}
+
+/// The two, and what they need.
 pub(super) struct Sides {
-    /// QEMU.
-    pub(super) qemu: PathBuf,
-    /// This kernel.
-    pub(super) kernel: Kernel,
+    /// QEMU, unless nothing runs in it.
+    pub(super) qemu: Option<PathBuf>,
+    /// Who is compared.
+    pub(super) subject: Subject,
     /// What it is compared with.
     pub(super) reference: Reference,
-    /// Folder with the project's programs.
+    /// Folder with the project's programs for the board.
     pub(super) programs: PathBuf,
     /// What all scripts are made with: options of the program.
     pub(super) options: Vec<String>,
@@ -110,6 +119,10 @@ impl Sides {
 
     fn ask_inarch(&self, arguments: &[String], scripts: &str) -> Result<String> {
         let folder = folder("inarch", scripts)?;
+        let kernel = match &self.subject {
+            Subject::Kernel(kernel) => kernel,
+            Subject::Crate(program) => return run_here(program, arguments, &folder),
+        };
         let contents = Contents {
             program: self.programs.join("oracle"),
             arguments: arguments.iter().map(Into::into).collect(),
@@ -117,13 +130,7 @@ impl Sides {
             ..Contents::default()
         };
         let words = ["semihosting", "notty=012"].map(str::to_owned);
-        self.boot(
-            &Machine::default(),
-            &self.kernel.image,
-            &words,
-            &contents,
-            &folder,
-        )
+        self.boot(&Machine::default(), &kernel.image, &words, &contents, &folder)
     }
 
     fn ask_reference(&self, arguments: &[String], scripts: &str) -> Result<String> {
@@ -146,20 +153,7 @@ impl Sides {
                     &folder,
                 )
             }
-            Reference::Host(program) => {
-                let path = folder.join(SCRIPTS).display().to_string();
-                let here = |argument: &String| match *argument == format!("/{SCRIPTS}") {
-                    true => path.clone(),
-                    false => argument.clone(),
-                };
-                let mut command = Command::new(program);
-                let output = command
-                    .args(arguments.iter().map(here))
-                    .stderr(Stdio::inherit())
-                    .output()
-                    .with_context(|| format!("could not run {}", program.display()))?;
-                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-            }
+            Reference::Host(program) => run_here(program, arguments, &folder),
         }
     }
 
@@ -173,8 +167,13 @@ impl Sides {
     ) -> Result<String> {
         let archive = folder.with_extension("cpio");
         archive::write(contents, &archive)?;
+        let elf = match &self.subject {
+            Subject::Kernel(kernel) => kernel.elf.clone(),
+            // Nothing that runs has panics with addresses.
+            Subject::Crate(program) => program.clone(),
+        };
         let kernel = Kernel {
-            elf: self.kernel.elf.clone(),
+            elf: elf.clone(),
             image: image.to_owned(),
         };
         let load = Load {
@@ -182,8 +181,9 @@ impl Sides {
             archive: Some(&archive),
             words,
         };
-        let mut command = machine.command(&self.qemu, &load, Serial::Output, Debugger::None)?;
-        let annotator = Arc::new(Annotator::new(self.kernel.elf.clone()));
+        let qemu = self.qemu.as_ref().context("nothing should run in QEMU")?;
+        let mut command = machine.command(qemu, &load, Serial::Output, Debugger::None)?;
+        let annotator = Arc::new(Annotator::new(elf));
         let (out, err) = (Captured::default(), Captured::default());
         boot::run(
             command.stdin(Stdio::null()),
@@ -194,6 +194,22 @@ impl Sides {
         )?;
         Ok(out.text().replace('\r', "") + &err.text())
     }
+}
+
+/// Runs the program on this computer.
+fn run_here(program: &Path, arguments: &[String], folder: &Path) -> Result<String> {
+    let path = folder.join(SCRIPTS).display().to_string();
+    let here = |argument: &String| match *argument == format!("/{SCRIPTS}") {
+        true => path.clone(),
+        false => argument.clone(),
+    };
+    let mut command = Command::new(program);
+    let output = command
+        .args(arguments.iter().map(here))
+        .output()
+        .with_context(|| format!("could not run {}", program.display()))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(text(&output.stdout) + &text(&output.stderr))
 }
 
 /// Linux's machine: its address space is the same on every CPU, and this one takes QEMU less time than `max`.

@@ -5,16 +5,16 @@ use crate::call::{Call, Kind};
 use crate::random::Random;
 
 /// What the scripts of a class have beside the usual calls.
-pub(crate) struct Class {
+pub struct Class {
     /// What it is called.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// How often it comes.
     weight: u64,
     /// How many calls fill the arena at the start.
     pub(super) filling: u64,
     /// Whether some of its scripts go on as a user without privileges.
     pub(super) users: bool,
-    /// Whether Linux 6.18 answers otherwise than 7.3.
+    /// Whether Linux 6.18 answers otherwise than 7.3, or a machine with another memory or another place for the heap.
     newest: bool,
     /// What comes next.
     pub(super) opening: &'static [Maker],
@@ -180,6 +180,7 @@ pub(crate) const CLASSES: &[Class] = &[
     },
     Class {
         name: "heap",
+        newest: true,
         weight: 3,
         filling: 2,
         share: 70,
@@ -189,6 +190,7 @@ pub(crate) const CLASSES: &[Class] = &[
     },
     Class {
         name: "annex",
+        newest: true,
         weight: 3,
         filling: 4,
         users: false,
@@ -196,7 +198,6 @@ pub(crate) const CLASSES: &[Class] = &[
         share: 70,
         own: &[(1, limits::vast)],
         calls: Some(40),
-        ..USUAL
     },
     Class {
         name: "huge",
@@ -212,7 +213,7 @@ pub(crate) const CLASSES: &[Class] = &[
         share: 100,
         own: huge::CALLS,
         calls: Some(30),
-        ..USUAL
+        newest: false,
     },
 ];
 

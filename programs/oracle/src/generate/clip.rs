@@ -24,6 +24,11 @@ pub(super) fn to_arena(call: &mut Call) {
             if same {
                 words[1] = words[2];
             }
+            let is_empty = words[1].wrapping_add(PAGE - 1) < PAGE;
+            if is_empty && untag(words[0]) == words[4] {
+                // A duplicate onto itself loses the data on Linux, and is refused here.
+                words[4] = words[4].wrapping_add(PAGE);
+            }
         }
         (Kind::Stripes, _) => words[1] = clip(words[0], words[1] * PAGE) / PAGE,
         (_, [Format::Address, Format::Hex, ..]) => words[1] = clip(untag(words[0]), words[1]),

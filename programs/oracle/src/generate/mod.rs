@@ -10,6 +10,7 @@ mod files;
 mod huge;
 mod limits;
 mod moves;
+mod older;
 mod usual;
 mod wild;
 
@@ -29,22 +30,22 @@ const TRIES: u32 = 20;
 
 /// What a run's scripts are made of.
 #[derive(Clone, Copy)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Calls of a script, where its class says nothing else.
-    pub(crate) calls: u64,
+    pub calls: u64,
     /// The class of all scripts; none: the seed says.
-    pub(crate) class: Option<&'static Class>,
+    pub class: Option<&'static Class>,
     /// Kinds of calls that are left out, by their bits.
-    pub(crate) without: u64,
+    pub without: u64,
     /// Whether the arguments are wild.
-    pub(crate) hostile: bool,
+    pub hostile: bool,
     /// Whether to leave out what Linux 6.18 answers otherwise than 7.3.
-    pub(crate) older: bool,
+    pub older: bool,
 }
 
 impl Plan {
     /// Leaves a kind of call out; `None` if there is none of that name.
-    pub(crate) fn leave_out(&mut self, kind: &str) -> Option<()> {
+    pub fn leave_out(&mut self, kind: &str) -> Option<()> {
         self.without |= 1 << Kind::named(kind)?.index();
         Some(())
     }
@@ -54,7 +55,7 @@ impl Plan {
     }
 
     /// The script of a seed.
-    pub(crate) fn script(&self, seed: u64) -> Script {
+    pub fn script(&self, seed: u64) -> Script {
         let mut random = Random::new(seed);
         let class = classes::choose(&mut random, self.older);
         Script {
@@ -69,10 +70,10 @@ impl Plan {
 }
 
 /// The calls of a script.
-pub(crate) struct Script {
+pub struct Script {
     plan: Plan,
     /// What kind of script it is.
-    pub(crate) class: &'static Class,
+    pub class: &'static Class,
     random: Random,
     who: u64,
     index: u64,
@@ -90,8 +91,8 @@ impl Iterator for Script {
         let mut call = self.call(index);
         for _ in 0..TRIES {
             if self.plan.has(call.kind) {
-                if self.plan.older && call.kind == Kind::Mremap {
-                    call.words[3] &= !usual::DONTUNMAP;
+                if self.plan.older {
+                    older::make(&mut call);
                 }
                 clip::to_arena(&mut call);
                 return Some(call);

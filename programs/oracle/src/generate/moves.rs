@@ -114,8 +114,6 @@ pub(super) fn low(random: &mut Random) -> Call {
 pub(super) fn duplicate(random: &mut Random) -> Call {
     let (old, new) = (place(random), place(random));
     let flags = random.one_of(&[0, MAYMOVE, TO, TO]);
-    // One onto itself loses the data on Linux, and is refused here.
-    let old = if old == new { old + PAGE } else { old };
     mremap(old, 0, usual::pages(random), flags, new)
 }
 

@@ -218,9 +218,5 @@ pub(super) fn mremap(random: &mut Random) -> Call {
         11 => new_length = 0,
         _ => {}
     }
-    if old_length == 0 && old == new {
-        // A duplicate onto itself loses the data on Linux, and is refused here.
-        old += PAGE;
-    }
     Call::new(Kind::Mremap, &[old, old_length, new_length, flags, new])
 }
