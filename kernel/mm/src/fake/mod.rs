@@ -11,7 +11,7 @@ pub(crate) mod heap;
 mod memory;
 pub mod tlb;
 
-use crate::machine::{BLOCK_SIZE, Block, Frame, FrameWords, Frames, MmuFeatures, Pages, PhysMap};
+use crate::machine::{Block, Frame, FrameWords, Frames, MmuFeatures, Pages, PhysMap};
 use crate::table::ENTRIES;
 use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
 use core::ops::{Deref, DerefMut};

@@ -1,6 +1,7 @@
 //! The fake itself: does it notice what it is there to notice?
 
 use super::*;
+use crate::machine::BLOCK_SIZE;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn panics(body: impl FnOnce()) -> bool {

@@ -111,3 +111,20 @@ fn heap_grows_and_shrinks_and_answers_its_end() {
     assert_eq!(world.space.brk(A), A);
     assert_eq!(world.maps(), "A+5..A+6 r--p");
 }
+
+#[test]
+fn the_guard_of_a_stack_hides_the_room_below_what_lies_in_it() {
+    let mut world = World::new();
+    world.space.layout_mut().mmap_base = B;
+    let page = |index: u64| B - index * P;
+    world
+        .mmap(page(6), 2 * P, RW, PRIVATE | ANON | FIXED | GROWSDOWN)
+        .unwrap();
+    world.map(page(1), 1, RW);
+    // Five pages are free below the stack, and many below this; Linux looks below the stack's guard.
+    world.map(page(18), 7, RW);
+    let guard = crate::space::STACK_GUARD_GAP / P;
+    assert_eq!(world.mmap(0, 5 * P, RW, PRIVATE | ANON), Ok(page(6 + guard + 5)));
+    // What fits nowhere there but below the lower mapping is not kept away from it.
+    assert_eq!(world.mmap(0, 8 * P, RW, PRIVATE | ANON), Ok(page(18 + 8)));
+}

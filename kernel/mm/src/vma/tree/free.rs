@@ -71,14 +71,19 @@ impl VmaTree {
         if self.total.gap < needed {
             return None;
         }
+        let mut request = *request;
         let mut path = Path::NOWHERE;
         self.lead(&mut path, request.bounds.end().get() - PAGE_SIZE);
         if path.at() == self.leaf(&path).len() && !self.back_to_gap(&mut path, needed) {
             return None;
         }
         loop {
-            if let Some(found) = self.place_before(&path, request, needed) {
+            if let Some(found) = self.place_before(&path, &request, needed) {
                 return Some(found);
+            }
+            if let Some(limit) = self.limit_below_stack(&path, &request, needed) {
+                let start = request.bounds.start();
+                request.bounds = PageRange::between(start, limit.max(start));
             }
             if path.base < request.bounds.start().get() + needed {
                 return None;
@@ -123,6 +128,19 @@ impl VmaTree {
             end
         };
         request.place(needed, path.base, end)
+    }
+
+    /// Where the search has to go on, if the bytes before the mapping at `path` would do but for its guard: below all of the guard,
+    /// even where that has mappings and gaps of its own. Linux's `unmapped_area_topdown` does so.
+    fn limit_below_stack(&self, path: &Path, request: &FreeRequest, needed: u64) -> Option<VirtAddr> {
+        let extent = self.leaf(path).extents().get(path.at())?;
+        let grows = || self.leaf(path).flags(path.at()).contains(VmaFlags::GROWSDOWN);
+        if extent.gap < needed || !grows() {
+            return None;
+        }
+        let end = path.base + extent.gap;
+        request.place(needed, path.base, end)?;
+        Some(VirtAddr::new(end.saturating_sub(request.guard)))
     }
 
     /// The way to the nearest mapping before the one at `path` with enough free bytes before it.

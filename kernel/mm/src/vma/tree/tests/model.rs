@@ -209,25 +209,33 @@ impl Both {
             );
             (end >= start && end - start >= request.len + request.align - PAGE_SIZE).then_some((start, end))
         };
+        // Each gap with the guard at its end, which belongs to the mapping behind it.
         let mut gaps = Vec::new();
         let mut base = 0;
         for vma in self.model.values() {
-            let guard = if vma.flags.contains(VmaFlags::GROWSDOWN) {
-                request.guard
-            } else {
-                0
-            };
-            gaps.extend(fits(base, vma.start().get().saturating_sub(guard)));
+            let grows = vma.flags.contains(VmaFlags::GROWSDOWN);
+            gaps.push((base, vma.start().get(), if grows { request.guard } else { 0 }));
             base = vma.end().get();
         }
-        gaps.extend(fits(base, u64::MAX));
+        gaps.push((base, u64::MAX, 0));
         match request.direction {
-            Direction::TopDown => gaps
-                .last()
-                .map(|&(_, end)| VirtAddr::new((end - request.len) / request.align * request.align)),
+            Direction::TopDown => {
+                let mut limit = u64::MAX;
+                for &(start, end, guard) in gaps.iter().rev() {
+                    // A guard that is in the way shuts all that it covers, whatever lies there.
+                    if guard > 0 && fits(start, end.min(limit)).is_some() {
+                        limit = limit.min(end.saturating_sub(guard));
+                    }
+                    if let Some((_, end)) = fits(start, end.min(limit)) {
+                        return Some(VirtAddr::new((end - request.len) / request.align * request.align));
+                    }
+                }
+                None
+            }
             Direction::BottomUp => gaps
-                .first()
-                .map(|&(start, _)| VirtAddr::new(start.next_multiple_of(request.align))),
+                .iter()
+                .find_map(|&(start, end, guard)| fits(start, end.saturating_sub(guard)))
+                .map(|(start, _)| VirtAddr::new(start.next_multiple_of(request.align))),
         }
     }
 
