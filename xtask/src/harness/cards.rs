@@ -59,6 +59,8 @@ struct Parts {
 
 impl Parts {
     fn fetch(model: Model) -> Result<Self> {
+        // Without a network, the first that fails says so at once.
+        let tree = device_trees::raspi(model)?.tree;
         firmware::ensure()?;
         Ok(Parts {
             model,
@@ -67,7 +69,7 @@ impl Parts {
                 Model::Raspi4b => Board::Rpi4,
             },
             u_boot: u_boot::ensure(model)?,
-            tree: device_trees::raspi(model)?.tree,
+            tree,
         })
     }
 

@@ -64,12 +64,24 @@ pub(crate) struct Case {
 pub(crate) struct Expected {
     /// The exit status.
     pub(crate) status: u8,
+    /// What the machine does in the end.
+    pub(crate) ending: Ending,
     /// Standard output, byte for byte.
     pub(crate) output: Option<String>,
     /// Pieces that standard output must hold.
     pub(crate) output_holds: Vec<String>,
     /// Pieces that standard error must hold.
     pub(crate) errors_hold: Vec<String>,
+}
+
+/// What a machine does in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It ends, or switches itself off.
+    #[default]
+    Off,
+    /// It tells the exit status and stands still, because it doesn't know how to switch itself off.
+    StandsStill,
 }
 
 impl Case {
@@ -188,8 +200,17 @@ impl Expected {
 
     fn difference(&self, end: &End, out: &str, err: &str) -> Option<String> {
         match end {
-            End::Status(status) if *status == self.status => {}
-            End::Status(status) => return Some(format!("exit status {status} instead of {}", self.status)),
+            End::Status(status) if *status == self.status && self.ending == Ending::Off => {}
+            End::StandsStill(status) if *status == self.status && self.ending == Ending::StandsStill => {}
+            End::Status(_) if self.ending == Ending::StandsStill => {
+                return Some("the machine ended instead of standing still".to_owned());
+            }
+            End::StandsStill(_) if self.ending == Ending::Off => {
+                return Some("the machine stands still instead of ending".to_owned());
+            }
+            End::Status(status) | End::StandsStill(status) => {
+                return Some(format!("exit status {status} instead of {}", self.status));
+            }
             End::Panicked => return Some("the kernel panicked".to_owned()),
             End::TimedOut(after) => return Some(format!("timed out after {} s", after.as_secs_f64())),
             End::QemuFailed(reason) => return Some(reason.clone()),

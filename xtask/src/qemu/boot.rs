@@ -16,7 +16,7 @@ use crate::process::{Process, status_of};
 /// How long a kernel that has panicked may take to end the machine. It may have panicked before it knew how to.
 const AFTER_PANIC: Duration = Duration::from_secs(3);
 /// How long one may take that has told the exit status, if it knows how to.
-const AFTER_VERDICT: Duration = Duration::from_secs(1);
+const AFTER_VERDICT: Duration = Duration::from_secs(2);
 /// How long QEMU may take to end after it has closed its streams.
 const AFTER_STREAMS: Duration = Duration::from_secs(5);
 /// How often a run looks whether the kernel has panicked.
@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) enum End {
     /// With this exit status.
     Status(u8),
+    /// It told this exit status, and stands still: it doesn't know how to switch itself off.
+    StandsStill(u8),
     /// By a kernel panic.
     Panicked,
     /// It didn't: time ran out.
@@ -39,7 +41,7 @@ impl End {
     /// What xtask exits with after this.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            End::Status(status) => *status,
+            End::Status(status) | End::StandsStill(status) => *status,
             End::Panicked => exit::PANIC,
             End::TimedOut(_) => exit::TIMED_OUT,
             End::QemuFailed(_) => exit::TROUBLE,
@@ -106,7 +108,10 @@ pub(crate) fn run(
     // QEMU has ended, so that its streams have: the copies end soon.
     let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
     if let Some(verdict) = annotator.verdict() {
-        return Ok(End::Status(verdict));
+        return Ok(match status {
+            Some(_) => End::Status(verdict),
+            None => End::StandsStill(verdict),
+        });
     }
     let Some(status) = status else {
         return Ok(match annotator.panicked() {
@@ -222,7 +227,7 @@ mod tests {
             out,
             err,
         );
-        assert_eq!(end.unwrap(), End::Status(125));
+        assert_eq!(end.unwrap(), End::StandsStill(125));
     }
 
     #[test]

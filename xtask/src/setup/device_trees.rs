@@ -2,6 +2,7 @@
 //! repository.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
@@ -32,8 +33,14 @@ pub(crate) fn folder() -> PathBuf {
     workspace::target().join("inarch/device-trees")
 }
 
-/// The folder of the trees, fetched if it isn't there yet.
+/// The folder of the trees, fetched if it isn't there yet. What keeps them from being fetched is found out once.
 pub(crate) fn ensure() -> Result<PathBuf> {
+    static OUTCOME: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let outcome = OUTCOME.get_or_init(|| fetch().map_err(|error| format!("{error:#}")));
+    outcome.clone().map_err(anyhow::Error::msg)
+}
+
+fn fetch() -> Result<PathBuf> {
     let folder = folder();
     if folder.is_dir() {
         return Ok(folder);

@@ -124,7 +124,7 @@ impl Run {
                 after.as_secs_f64()
             )),
             End::QemuFailed(reason) => say::warning(reason),
-            End::Status(_) | End::Panicked => {}
+            End::Status(_) | End::StandsStill(_) | End::Panicked => {}
         }
         Ok(ExitCode::from(end.exit_status()))
     }
