@@ -33,6 +33,16 @@ errnos! {
 }
 
 impl Errno {
+    /// The error that a word is, if it is one as system calls answer it: among the highest 4095 (Linux's `IS_ERR_VALUE`).
+    pub const fn encoded(word: u64) -> Option<Self> {
+        let number = word.wrapping_neg();
+        if number >= 1 && number <= 4095 {
+            Some(Self(number as u16))
+        } else {
+            None
+        }
+    }
+
     /// The positive number, 1..=4095.
     pub const fn number(self) -> u16 {
         self.0

@@ -2,15 +2,12 @@
 
 use core::sync::atomic::Ordering;
 
-use linux_raw_sys::general::{PROT_GROWSDOWN, PROT_GROWSUP};
-use mm::{Errno, PAGE_SIZE};
+use mm::Errno;
 
 use super::{Answer, Call, mapping};
 
 /// What `pkey_alloc` knows how to deny: access, writing, execution, reading.
 const DENIALS: u64 = 0xf;
-/// The tag of an address.
-const TAG: u64 = 0xff << 56;
 
 /// Memory policies: as a Linux without `CONFIG_NUMA`, which is how programs find out that there is nothing to place.
 pub(super) fn no_policies(_: &mut Call<'_>) -> Answer {
@@ -43,16 +40,10 @@ pub(super) fn pkey_mprotect(call: &mut Call<'_>) -> Answer {
         return mapping::mprotect(call);
     }
     // What Linux looks at before the key.
-    let [address, len, prot] = [call.arg(0) & !TAG, call.arg(1), call.arg(2)];
-    let grows = u64::from(PROT_GROWSDOWN | PROT_GROWSUP);
-    if prot & grows == grows || !address.is_multiple_of(PAGE_SIZE) {
-        return Err(Errno::EINVAL);
-    }
-    if len == 0 {
-        return Ok(0);
-    }
-    match len.checked_next_multiple_of(PAGE_SIZE) {
-        Some(len) if address.checked_add(len).is_some() => Err(Errno::EINVAL),
-        _ => Err(Errno::ENOMEM),
+    let [address, len, prot] = [call.arg(0), call.arg(1), call.arg(2)];
+    if mm::check_protect(address, len, prot)? {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(0)
     }
 }

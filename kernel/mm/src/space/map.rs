@@ -61,7 +61,7 @@ enum Source<M: Machine> {
 impl<M: Machine> AddressSpace<M> {
     pub(super) fn map_request(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
         let flags = Flags(request.flags);
-        check_huge(&request, flags)?;
+        self.check_huge(&request, flags)?;
         let (range, room) = self.choose_range(&request, flags)?;
         let kind = self.decode_kind(request, flags, range)?;
         let populate = kind.flags.contains(VmaFlags::LOCKED)
@@ -72,6 +72,34 @@ impl<M: Machine> AddressSpace<M> {
             self.populate(range);
         }
         Ok(range.start())
+    }
+
+    /// Huge pages set aside for `MAP_HUGETLB`: there are none, which is Linux's answer too until somebody sets some aside, behind the
+    /// checks of the request.
+    fn check_huge(&self, request: &MapRequest<M>, flags: Flags) -> Result<(), Errno> {
+        if !flags.has(linux::MAP_HUGETLB) {
+            return Ok(());
+        }
+        let fixed = flags.has(linux::MAP_FIXED | linux::MAP_FIXED_NOREPLACE);
+        // The default of 2 MiB, and the sizes of arm64 with 4 KiB pages: 64 KiB, 2 MiB, 32 MiB, 1 GiB.
+        let size = match (flags.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK {
+            0 => 1 << 21,
+            known @ (16 | 21 | 25 | 30) => 1 << known,
+            _ => return Err(Errno::EINVAL),
+        };
+        let impossible = !matches!(request.backing, Backing::Anonymous)
+            || request.len == 0
+            || fixed && !request.addr.is_multiple_of(size)
+            || flags.has(linux::MAP_GROWSDOWN);
+        if impossible {
+            return Err(Errno::EINVAL);
+        }
+        let len = request.len.checked_next_multiple_of(size).ok_or(Errno::ENOMEM)?;
+        if !fixed && !self.view().has_room(len, size) {
+            return Err(Errno::ENOMEM);
+        }
+        check_file_kind(flags)?;
+        Err(Errno::ENOMEM)
     }
 
     /// The checks up to and with the search for a place.
@@ -373,30 +401,6 @@ impl Flags {
         flags.set(VmaFlags::NOHUGEPAGE, self.has(linux::MAP_STACK));
         flags
     }
-}
-
-/// Huge pages set aside for `MAP_HUGETLB`: there are none, which is Linux's answer too until somebody sets some aside, behind the
-/// checks of the request.
-fn check_huge<M: Machine>(request: &MapRequest<M>, flags: Flags) -> Result<(), Errno> {
-    if !flags.has(linux::MAP_HUGETLB) {
-        return Ok(());
-    }
-    let fixed = flags.has(linux::MAP_FIXED | linux::MAP_FIXED_NOREPLACE);
-    // The default of 2 MiB, and the sizes of arm64 with 4 KiB pages: 64 KiB, 2 MiB, 32 MiB, 1 GiB.
-    let size = match (flags.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK {
-        0 => 1 << 21,
-        known @ (16 | 21 | 25 | 30) => 1 << known,
-        _ => return Err(Errno::EINVAL),
-    };
-    let impossible = !matches!(request.backing, Backing::Anonymous)
-        || request.len == 0
-        || fixed && !request.addr.is_multiple_of(size)
-        || flags.has(linux::MAP_GROWSDOWN);
-    if impossible {
-        return Err(Errno::EINVAL);
-    }
-    check_file_kind(flags)?;
-    Err(Errno::ENOMEM)
 }
 
 /// The protection bits that `mmap` knows; it ignores the others.

@@ -51,6 +51,7 @@ pub use limits::{
     RLIM_INFINITY,
 };
 pub use pagemap::PageState;
+pub use protect::check_protect;
 
 /// What a new mapping shows.
 #[derive(Clone)]

@@ -43,7 +43,10 @@ impl View<'_> {
             return Err(Errno::ENOMEM);
         }
         let addr = match placement.wish {
-            Wish::Fixed(addr) => addr,
+            Wish::Fixed(addr) => {
+                // Linux takes an address this high for the error of a search.
+                Errno::encoded(addr).map_or(Ok(addr), Err)?
+            }
             Wish::Hint(0) => self.search(len, placement.anonymous).ok_or(Errno::ENOMEM)?.get(),
             Wish::Hint(addr) => match self.free_at(addr, len) {
                 Some(addr) => addr,
@@ -79,14 +82,24 @@ impl View<'_> {
         self.gap(len)
     }
 
+    /// Whether there is room for `len` bytes aligned to `align`.
+    pub(crate) fn has_room(&self, len: u64, align: u64) -> bool {
+        self.aligned_gap(len, align).is_some()
+    }
+
     /// The highest gap below `mmap_base`, else the lowest one from `mmap_bottom` on.
     fn gap(&self, len: u64) -> Option<VirtAddr> {
+        self.aligned_gap(len, PAGE_SIZE)
+    }
+
+    #[inline]
+    fn aligned_gap(&self, len: u64, align: u64) -> Option<VirtAddr> {
         let min = super::round_up_to_page(self.limits.lowest_placed()).max(PAGE_SIZE);
         let find = |direction, start: u64, end| {
             let bounds = PageRange::new(VirtAddr::new(start.max(min)), VirtAddr::new(end))?;
             self.tree.find_free(&FreeRequest {
                 len,
-                align: PAGE_SIZE,
+                align,
                 bounds,
                 guard: STACK_GUARD_GAP,
                 direction,

@@ -57,6 +57,14 @@ impl<M: Machine> AddressSpace<M> {
     }
 }
 
+/// The checks that `mprotect(2)` makes of its parameters before it looks at anything else; answers whether there is anything to do.
+///
+/// # Errors
+/// Linux's: `EINVAL`, `ENOMEM`.
+pub fn check_protect(addr: u64, len: u64, prot: u64) -> Result<bool, Errno> {
+    decode(addr, len, prot).map(|request| request.is_some())
+}
+
 /// The checks of the parameters; `None` for a length of zero, which is no error and no work.
 fn decode(addr: u64, len: u64, prot: u64) -> Result<Option<Request>, Errno> {
     let addr = untagged(addr);

@@ -120,3 +120,51 @@ fn a_refused_growth_has_given_the_stack_its_identity() {
     let vma = world.space.tree.find(VirtAddr::new(A)).expect("mapped");
     assert!(vma.identity().is_some());
 }
+
+#[test]
+fn a_fixed_address_that_reads_as_an_error_is_that_error() {
+    let mut world = World::new();
+    assert_eq!(
+        world.mmap(u64::MAX, P, RW, PRIVATE | ANON | FIXED),
+        Err(Errno::EPERM)
+    );
+    assert_eq!(
+        world.mmap(22u64.wrapping_neg(), P, RW, PRIVATE | ANON | FIXED),
+        Err(Errno::EINVAL)
+    );
+    assert_eq!(
+        world.mmap(!0xfff, P, RW, PRIVATE | ANON | FIXED),
+        Err(Errno::ENOMEM)
+    );
+    assert_eq!(
+        world.mmap(u64::MAX, 1 << 48, RW, PRIVATE | ANON | FIXED),
+        Err(Errno::ENOMEM)
+    );
+}
+
+#[test]
+fn huge_pages_set_aside_need_room_before_anything_else() {
+    let mut world = World::new();
+    assert_eq!(world.mmap(0, P, RW, ANON | HUGETLB), Err(Errno::EINVAL));
+    assert_eq!(
+        world.mmap(0, 1 << 47, RW, ANON | HUGETLB | VALIDATE | SYNC),
+        Err(Errno::EOPNOTSUPP)
+    );
+    assert_eq!(
+        world.mmap(0, (1 << 48) - P, RW, ANON | HUGETLB | VALIDATE | SYNC),
+        Err(Errno::ENOMEM)
+    );
+}
+
+#[test]
+fn mprotect_checks_its_parameters_in_linuxs_order() {
+    use crate::check_protect;
+    assert_eq!(check_protect(A, P, 3), Ok(true));
+    assert_eq!(check_protect(A | 0xab << 56, 0, 3), Ok(false));
+    assert_eq!(check_protect(A + 1, P, 3), Err(Errno::EINVAL));
+    assert_eq!(
+        check_protect(0xffff_ffff_ffff_e000, 0x6853_7bdf_a664_cca7, 5),
+        Err(Errno::ENOMEM)
+    );
+    assert_eq!(check_protect(A, P, 1 << 20), Err(Errno::EINVAL));
+}
