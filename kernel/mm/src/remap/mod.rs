@@ -11,5 +11,6 @@ mod request;
 mod run;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub(crate) use request::{Request, untagged};

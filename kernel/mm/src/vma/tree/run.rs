@@ -80,6 +80,14 @@ impl VmaTree {
         search.node(self.root, self.height, 0)
     }
 
+    /// Whether a mapping begins where `range` does, and none crosses its end.
+    pub fn begins_and_ends(&self, range: PageRange) -> bool {
+        let first = self.find_or_next(range.start());
+        let behind = || self.find_or_next(range.end());
+        first.is_some_and(|vma| vma.start() == range.start())
+            && behind().is_none_or(|vma| vma.start() >= range.end())
+    }
+
     /// Moves all mappings in `range` so that what lay at its start lies at `to`, in O(log n). They merge with nobody.
     ///
     /// # Panics
