@@ -4,7 +4,7 @@ use rt::linux::general::{__NR_mremap, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAY
 use rt::{Errno, scratch};
 
 use crate::measure::{Sample, Samples, measure};
-use crate::region::{Region, away, find_room, is_touched, map, touch_blocks};
+use crate::region::{Region, away, enough_memory, find_room, is_touched, map, touch_blocks};
 use crate::stopped::{Stopped, by};
 
 const FIXED: u32 = MREMAP_MAYMOVE | MREMAP_FIXED;
@@ -85,6 +85,7 @@ pub(crate) fn keep_source(
 /// Blocks of 2 MiB that can't stay blocks at the target.
 pub(crate) fn blocks(region: &mut Region, length: usize, distance: usize) -> Result<Samples, Stopped> {
     region.clear()?;
+    enough_memory(length)?;
     Samples::take(|| {
         let home = find_room(length)?;
         map(home, length)?;

@@ -36,6 +36,7 @@ impl Region {
             return Ok(filled.home);
         }
         self.clear()?;
+        enough_memory(length / step * PAGE)?;
         let home = find_room(length)?;
         map(home, length)?;
         touch(home, length, step);
@@ -54,6 +55,16 @@ impl Region {
     /// Leaves the memory where it is, wherever that may be.
     pub(crate) fn forget(&mut self) {
         self.filled = None;
+    }
+}
+
+/// Checks that the machine has `bytes` free, and a sixteenth more for tables and the rest. A kernel that finds out only when
+/// the pages are touched ends the program.
+pub(crate) fn enough_memory(bytes: usize) -> Result<(), Stopped> {
+    let free = rt::process::memory().map_err(by("sysinfo"))?.free;
+    match free >= (bytes + bytes / 16) as u64 {
+        true => Ok(()),
+        false => Err(Stopped::NotMeasured("this machine has too little memory")),
     }
 }
 

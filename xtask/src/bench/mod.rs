@@ -24,9 +24,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::compile::{self, Flavor};
-use crate::options::BuildOptions;
+use crate::options::{Board, BuildOptions};
 use crate::qemu::machine::{Icount, Machine};
+use crate::qemu::raspi::Model;
 use crate::setup::core::Core;
+use crate::setup::device_trees;
 use crate::{linux, say, setup, workspace};
 use compare::Comparison;
 pub(crate) use gate::trials;
@@ -73,6 +75,9 @@ pub(crate) struct Bench {
     /// How often each kernel is booted: all its runs must be equal
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
+    /// QEMU's machine; on a Raspberry Pi a tick of the counter is 16 instructions
+    #[arg(long, value_enum, default_value_t = Board::Virt, conflicts_with_all = ["vs_linux", "accept"])]
+    machine: Board,
     /// CPU model; with others than max a tick of the counter is 16 instructions
     #[arg(long, value_name = "MODEL", default_value = "max")]
     cpu: String,
@@ -123,7 +128,8 @@ impl Bench {
             true => Some(self.measure(&sides, Side::Linux, self.full)?),
             false => None,
         };
-        let comparison = Comparison::new(&self.cpu, inarch, linux);
+        let machine = sides.machine.name();
+        let comparison = Comparison::new(machine, inarch, linux);
         if comparison.rows.is_empty() {
             bail!("no row has such a name; `cargo xtask bench --list` prints them");
         }
@@ -152,10 +158,24 @@ impl Bench {
     /// All that is measured of a side.
     fn measure(&self, sides: &Sides, side: Side, full: bool) -> Result<sides::Result> {
         let mut result = sides.measure(side, &self.row, full)?;
-        if self.row.is_empty() && self.cpu == Machine::default().cpu {
+        if self.row.is_empty() && sides.machine.name() == Machine::default().cpu {
             sides.measure_copying(side, &mut result)?;
         }
         Ok(result)
+    }
+
+    fn machine(&self) -> Result<Machine> {
+        let model = match self.machine {
+            Board::Virt => {
+                return Ok(Machine {
+                    cpu: self.cpu.clone(),
+                    ..Machine::default()
+                });
+            }
+            Board::Raspi3b => Model::Raspi3b,
+            Board::Raspi4b => Model::Raspi4b,
+        };
+        Ok(Machine::of(device_trees::raspi(model)?))
     }
 
     /// Builds and fetches what is booted.
@@ -171,9 +191,8 @@ impl Bench {
                 (true, None) => Some(linux::ensure()?),
             },
             machine: Machine {
-                cpu: self.cpu.clone(),
                 icount: Icount::Measuring,
-                ..Machine::default()
+                ..self.machine()?
             },
             runs: self.runs,
             timeout: TIMEOUT,

@@ -76,7 +76,7 @@ impl Sides {
             }
         }
         let wanted = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
-        if wanted(rows::BOOT) && self.machine.cpu == Machine::default().cpu {
+        if wanted(rows::BOOT) && self.machine.name() == Machine::default().cpu {
             let figure = Outcome::Measured(Measured::single(self.boot_time(side, text)?));
             run.rows.push((rows::BOOT.to_owned(), figure));
         }
@@ -111,8 +111,8 @@ impl Sides {
     /// One boot of the program that measures.
     fn once(&self, side: Side, arguments: &[String], number: u32) -> anyhow::Result<(Run, String)> {
         let title = match self.runs {
-            1 => format!("{side:?}, {}", self.machine.cpu),
-            runs => format!("{side:?}, {}, {number} of {runs}", self.machine.cpu),
+            1 => format!("{side:?}, {}", self.machine.name()),
+            runs => format!("{side:?}, {}, {number} of {runs}", self.machine.name()),
         };
         let progress = Progress::new(title);
         let text = self.boot(side, PROGRAM, arguments, Some(progress))?;
