@@ -18,23 +18,34 @@ impl<M: Machine> AddressSpace<M> {
             return None;
         }
         let source = PageRange::from_len(request.old, request.old_len)?;
-        let window = PageRange::new(
-            VirtAddr::new(target.get().checked_sub(PAGE_SIZE)?),
-            target + (source.len() + PAGE_SIZE),
-        )?;
+        let slide = self.tree.find_slide(source, target);
         let shift = target.get().wrapping_sub(source.start().get()) as i64;
-        let plain = self.tree.is_free(window)
-            && self.tree.begins_and_ends(source)
+        let plain = (slide.is_some() || self.goes_apart(source, target))
             && self.tree.first_exception(source, shift).is_none();
         if !plain {
             return None;
         }
-        let reserved = self.tree.reserve_moves(1, 0);
-        if let Err(errno) = reserved.and_then(|()| self.reserve_pages_to_move(source, target)) {
+        let nodes = match slide {
+            Some(_) => Ok(()),
+            None => self.tree.reserve_moves(1, 0),
+        };
+        if let Err(errno) = nodes.and_then(|()| self.reserve_pages_to_move(source, target)) {
             return Some(Err(errno));
         }
         self.move_pages(source, target);
-        self.tree.move_run(source, target);
+        match slide {
+            Some(slide) => self.tree.slide(&slide),
+            None => self.tree.move_run(source, target),
+        }
         Some(Ok(target))
+    }
+
+    /// Whether mappings begin and end with the source, and nothing is mapped at the target nor on the pages beside it.
+    fn goes_apart(&self, source: PageRange, target: VirtAddr) -> bool {
+        let window = target
+            .get()
+            .checked_sub(PAGE_SIZE)
+            .and_then(|start| PageRange::from_len(VirtAddr::new(start), source.len() + 2 * PAGE_SIZE));
+        window.is_some_and(|window| self.tree.is_free(window)) && self.tree.begins_and_ends(source)
     }
 }

@@ -21,6 +21,7 @@ mod piece;
 mod pool;
 mod propagate;
 mod run;
+mod slide;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use leaf::Leaf;
 pub use lone::LoneMove;
 use pool::{NodeId, Pool};
 pub use run::Run;
+pub use slide::Slide;
 use summary::{Summary, Sums};
 
 /// Sums over all mappings of a tree; in bytes, but for the number of mappings.

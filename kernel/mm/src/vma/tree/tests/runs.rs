@@ -83,6 +83,46 @@ fn a_moved_run_lies_where_its_mappings_would() {
     }
 }
 
+#[test]
+fn a_run_that_slides_lies_where_it_would_if_it_were_moved() {
+    let mut random = Random(0x511de);
+    let rounds = if cfg!(debug_assertions) { 300 } else { 3000 };
+    let mut slid = 0;
+    for round in 0..rounds {
+        let most = if round % 10 == 0 { 3000 } else { 60 };
+        let count = 1 + random.below(most);
+        let mut tree = random_tree(&mut random, count);
+        for _ in 0..12 {
+            let all = tree.all();
+            let range = whole_mappings(&mut random, &all);
+            // To and fro over the free bytes around it, and a little too far.
+            let before = all
+                .iter()
+                .rev()
+                .find(|vma| vma.end() <= range.start())
+                .map_or(0, |vma| vma.end().get());
+            let behind = all
+                .iter()
+                .find(|vma| vma.start() >= range.end())
+                .map_or(range.end().get() + 9 * PAGE_SIZE, |vma| vma.start().get());
+            let room = (behind - before - range.len()) / PAGE_SIZE;
+            let page = before / PAGE_SIZE + random.below(room + 4);
+            let to = VirtAddr::new(page.saturating_sub(1) * PAGE_SIZE);
+            let last = behind == range.end().get() + 9 * PAGE_SIZE;
+            let fits = to.get() > before && (last || to.get() + range.len() < behind);
+            let found = tree.find_slide(range, to);
+            assert_eq!(found.is_some(), fits, "{range:?} to {to:?}");
+            if let Some(slide) = found {
+                tree.slide(&slide);
+                tree.check();
+                assert_eq!(tree.all(), moved(&all, range, to));
+                slid += 1;
+            }
+        }
+    }
+    assert!(slid > rounds, "{slid} slides");
+}
+
 /// Some place outside `range` where `bytes` are free: often touching a mapping, on either side.
 pub(super) fn free_place(random: &mut Random, all: &[Vma], range: PageRange, bytes: u64) -> VirtAddr {
     let behind_all = all[all.len() - 1].end();
