@@ -113,7 +113,15 @@ impl<M: Machine> AddressSpace<M> {
 
     /// The page of an object where the mapping copies before it writes.
     fn bring_in_private(&mut self, vma: &Vma, addr: VirtAddr, write: bool) -> Result<(), FaultError> {
-        match (self.page_of_object(vma, addr)?, write) {
+        let page = match self.page_of_object(vma, addr) {
+            Err(FaultError::Bus) if write => {
+                // Linux prepares for the copy before it looks at the file, and finds no page there.
+                self.give_identity(vma);
+                return Err(FaultError::Bus);
+            }
+            page => page?,
+        };
+        match (page, write) {
             (Page::Copy(frame), true) => self.map_own(vma, addr, frame),
             (Page::Shared(page), true) => {
                 let copy = self.copy_of(page);

@@ -176,3 +176,21 @@ fn the_first_slice_takes_the_identity_of_a_tail_that_it_touches() {
     assert_eq!(world.maps(), "A+2..A+4 rw-p");
     assert_eq!(world.bytes(A + 2 * P, 2), [0, 5]);
 }
+
+#[test]
+fn a_write_past_the_end_of_a_file_gives_an_identity_too() {
+    let mut world = World::new();
+    let object = world.memory(2);
+    let mut map = |at| world.map_object(at, 4 * P, RW, PRIVATE | FIXED, &object, 0);
+    assert_eq!((map(A), map(B)), (Ok(A), Ok(B)));
+    assert_eq!(world.try_read(A + 3 * P), Err(FaultError::Bus));
+    assert_eq!(world.try_write(B + 3 * P, 1), Err(FaultError::Bus));
+    let is_faulted = |at| {
+        world
+            .space
+            .tree
+            .find(VirtAddr::new(at))
+            .is_some_and(|vma| vma.anon.is_some())
+    };
+    assert_eq!((is_faulted(A), is_faulted(B)), (false, true));
+}
