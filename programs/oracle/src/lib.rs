@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! oracle [OPTION...] FROM TO...  scripts from the seeds FROM..TO, as many ranges as wanted
-//! oracle [OPTION...] -s FILE     scripts of a file: `script NAME`, then a call on each line
+//! oracle [OPTION...] -s FILE     scripts of a file, of standard input with `-`: `script NAME`, then a call on each line
 //! oracle -p                      what calls there are: those that are missing, a line each
 //!
 //! -v           everything that is seen, not only its hash
@@ -12,6 +12,7 @@
 //! -n CALLS     how many calls a script has
 //! -c CLASS     the class of all scripts
 //! -x CALL      without this call
+//! -m           the machine is the program's own: its settings may be changed
 //! -w           wild arguments
 //! -o           without what Linux 6.18 answers otherwise than 7.3
 //! ```

@@ -33,10 +33,21 @@ fn run(environment: Environment) -> u8 {
 fn go(options: &Options<'_>) -> Result<(), Trouble> {
     let mut room = [0; FILE_ROOM];
     let scripts = options.file.map(|path| read(path, &mut room)).transpose()?;
-    oracle::run(World::new()?, options, scripts)
+    oracle::run(World::new(options.own_machine)?, options, scripts)
 }
 
+/// The text of a file; `-` is standard input.
 fn read<'a>(path: &str, room: &'a mut [u8]) -> Result<&'a str, Trouble> {
+    if path == "-" {
+        let mut used = 0;
+        while used < room.len() {
+            match rt::file::read(0, &mut room[used..])? {
+                0 => break,
+                more => used += more,
+            }
+        }
+        return Ok(core::str::from_utf8(&room[..used]).unwrap_or(""));
+    }
     let mut bytes = [0; PATH_ROOM];
     let end = path.len().min(PATH_ROOM - 1);
     bytes[..end].copy_from_slice(&path.as_bytes()[..end]);

@@ -7,7 +7,7 @@ use crate::output::Detail;
 
 /// How the programs are called.
 pub const USAGE: &str =
-    "usage: oracle [-v | -b] [-n CALLS] [-c CLASS] [-x CALL]... [-w] [-o] (FROM TO... | -s FILE | -p)";
+    "usage: oracle [-v | -b] [-n CALLS] [-c CLASS] [-x CALL]... [-w] [-o] [-m] (FROM TO... | -s FILE | -p)";
 
 /// How many ranges of seeds there can be.
 const RANGES: usize = 64;
@@ -18,6 +18,8 @@ pub struct Options<'a> {
     pub detail: Detail,
     /// Whether to tell what is missing.
     pub probe: bool,
+    /// Whether nobody else uses the machine, so that its settings may be changed.
+    pub own_machine: bool,
     /// What scripts are made of.
     pub plan: Plan,
     /// The seeds to run.
@@ -32,6 +34,7 @@ impl<'a> Options<'a> {
         let mut options = Options {
             detail: Detail::Hash,
             probe: false,
+            own_machine: false,
             plan: Plan {
                 calls: 100,
                 class: None,
@@ -47,6 +50,7 @@ impl<'a> Options<'a> {
             match argument {
                 "-v" => options.detail = Detail::All,
                 "-b" => options.detail = Detail::Calls,
+                "-m" => options.own_machine = true,
                 "-p" => options.probe = true,
                 "-o" => options.plan.older = true,
                 "-w" => options.plan.hostile = true,

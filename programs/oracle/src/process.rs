@@ -197,6 +197,22 @@ fn write_max_map_count(count: u64) -> Result<(), Errno> {
     rt::file::write_all(file.fd(), &text.bytes[..text.used])
 }
 
+/// Sets when the system makes huge pages, where it lets itself be told.
+pub(crate) fn settle_huge_pages() {
+    let settings = [
+        (c"/sys/kernel/mm/transparent_hugepage/enabled", "madvise"),
+        (
+            c"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
+            "4294967295",
+        ),
+    ];
+    for (path, value) in settings {
+        if let Ok(file) = File::open_with(path, O_WRONLY) {
+            rt::file::write_all(file.fd(), value.as_bytes()).ok();
+        }
+    }
+}
+
 /// Room for a number's text.
 #[derive(Default)]
 struct Digits {

@@ -12,7 +12,7 @@ use crate::observe::Trouble;
 use crate::output::Output;
 use crate::places::{PLACES, Place, Starts};
 use crate::probe::Probe;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::system::System;
 
 /// Pages of each object.
@@ -43,11 +43,15 @@ pub struct World {
 }
 
 impl World {
-    /// Makes the objects, and shuts everything outside the arena.
+    /// Makes the objects, and shuts everything outside the arena. On a machine of the program's own the system is told
+    /// when to make huge pages, too: where they are asked for, and not in the background.
     ///
     /// # Errors
     /// What the calls answer that make them.
-    pub fn new() -> Result<World, Errno> {
+    pub fn new(own_machine: bool) -> Result<World, Errno> {
+        if own_machine {
+            process::settle_huge_pages();
+        }
         let process = Process::new()?;
         let object = || File::in_memory(c"object", OBJECT_PAGES as usize * PAGE);
         let objects = [object()?, object()?];

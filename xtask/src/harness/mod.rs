@@ -14,6 +14,7 @@ pub(crate) mod cards;
 pub(crate) mod early;
 pub(crate) mod host;
 pub(crate) mod kernel;
+pub(crate) mod oracle;
 pub(crate) mod placements;
 pub(crate) mod program;
 pub(crate) mod protocol;

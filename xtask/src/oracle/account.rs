@@ -47,13 +47,15 @@ fn summaries(text: &str) -> impl Iterator<Item = Summary<'_>> {
     })
 }
 
+/// The hash of each script.
+pub(super) fn hashes(text: &str) -> BTreeMap<String, String> {
+    summaries(text)
+        .map(|summary| (summary.name.to_owned(), summary.hash.to_owned()))
+        .collect()
+}
+
 /// The names of scripts to which the two did not answer alike, one that did not answer at all among them.
 pub(super) fn differing(texts: &Texts, names: impl Iterator<Item = String>) -> Vec<String> {
-    let hashes = |text| -> BTreeMap<String, String> {
-        summaries(text)
-            .map(|summary| (summary.name.to_owned(), summary.hash.to_owned()))
-            .collect()
-    };
     let (linux, inarch) = (hashes(&texts.linux), hashes(&texts.inarch));
     names
         .filter(|name| !linux.contains_key(name) || linux.get(name) != inarch.get(name))

@@ -3,6 +3,9 @@
 use super::account::{Step, steps};
 use super::sides::Texts;
 
+/// How many characters of a line are told.
+const LINE: usize = 200;
+
 /// The first step at which the two differ.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
@@ -76,9 +79,17 @@ impl Difference {
             // Only the lines that the other hasn't got.
             let others = other.as_ref().map_or(&[][..], |other| &other.state);
             for line in step.state.iter().filter(|line| !others.contains(line)) {
-                println!("      {line}");
+                println!("      {}", cut(line));
             }
         }
+    }
+}
+
+/// A line, without the end of a very long one: a block has 512 pages.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line.to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ mod difference;
 mod hunt;
 mod progress;
 mod report;
-mod script;
+pub(crate) mod script;
 mod shrink;
 mod sides;
 
@@ -23,14 +23,13 @@ use crate::{linux, say, setup, workspace};
 use hunt::Hunt;
 use progress::Progress;
 use report::Report;
+use script::REGRESSIONS;
 use sides::{Detail, Reference, Sides, Subject};
 
 /// How many seeds a boot gets.
 const BATCH: u64 = 100;
 /// Scripts that are known to differ, with the reason.
 const KNOWN: &str = "programs/oracle/known.txt";
-/// Scripts that once differed.
-const REGRESSIONS: &str = "programs/oracle/regressions.txt";
 /// From when on a run must have met every rule and outcome.
 const COMPLETE: Duration = Duration::from_secs(600);
 /// Pages that a machine may have less after many scripts: what the kernel keeps aside.
@@ -69,6 +68,9 @@ pub(crate) struct Oracle {
     /// Only the scripts of a file, written as in known.txt
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "seconds"])]
     script: Option<PathBuf>,
+    /// Write Linux's answers to the regressions into their file
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "seconds", "script"])]
+    record: bool,
     /// Wild arguments
     #[arg(long)]
     hostile: bool,
@@ -105,6 +107,9 @@ impl Oracle {
             shrink: !self.no_shrink,
         };
         let (mut report, mut progress) = (Report::default(), Progress::new());
+        if self.record {
+            return record(&sides);
+        }
         if let Some(file) = &self.script {
             hunt.kept(&[], &script::read_file(file)?, &mut report)?;
             return Ok(report.print(false));
@@ -226,6 +231,24 @@ impl Oracle {
             .collect();
         hunt.seeds(&differing, report, progress)
     }
+}
+
+/// Writes the hashes of Linux's accounts into the file of the regressions.
+fn record(sides: &Sides) -> Result<ExitCode> {
+    let path = workspace::root().join(REGRESSIONS);
+    let scripts: Vec<Vec<String>> = script::read_file(&path)?
+        .into_iter()
+        .map(|kept| kept.calls)
+        .collect();
+    let hashes = account::hashes(&sides.run_scripts(Detail::Hash, &scripts)?.linux);
+    let hashes: Option<Vec<String>> = (0..scripts.len())
+        .map(|number| hashes.get(&number.to_string()).cloned())
+        .collect();
+    let hashes = hashes.context("Linux did not answer all of them")?;
+    let text = std::fs::read_to_string(&path)?;
+    std::fs::write(&path, script::with_hashes(&text, &hashes))?;
+    say::note(&format!("{} answers recorded in {REGRESSIONS}", hashes.len()));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Asks both which calls they have: those that one hasn't got are left out.

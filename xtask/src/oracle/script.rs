@@ -6,13 +6,37 @@ use anyhow::{Context, Result, bail};
 
 /// A script that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     /// What it is called.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What differences count as this one, if it is one that is known.
-    pub(super) pattern: Option<Pattern>,
+    pub(crate) pattern: Option<Pattern>,
+    /// The hash of Linux's account of it, where that was recorded.
+    pub(crate) hash: Option<String>,
     /// The calls.
-    pub(super) calls: Vec<String>,
+    pub(crate) calls: Vec<String>,
+}
+
+/// Scripts that once differed.
+pub(crate) const REGRESSIONS: &str = "programs/oracle/regressions.txt";
+
+/// The text of scripts for the program, which calls them by their numbers.
+pub(crate) fn text(scripts: &[Vec<String>]) -> String {
+    let script = |(number, calls): (usize, &Vec<String>)| format!("script {number}\n{}\n", calls.join("\n"));
+    scripts.iter().enumerate().map(script).collect()
+}
+
+/// A file's text with these hashes, one for each script.
+pub(super) fn with_hashes(text: &str, hashes: &[String]) -> String {
+    let mut hashes = hashes.iter();
+    let mut lines = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with("hash ")) {
+        lines.push(line.to_owned());
+        if line.starts_with("script ") {
+            lines.extend(hashes.next().map(|hash| format!("hash {hash}")));
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// What a difference must be like: the words of its call, and both answers, where `*` stands for anything.
@@ -21,7 +45,7 @@ pub(super) struct Kept {
 /// like madvise * * PAGEOUT = ok / ok
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     call: Vec<String>,
     answers: [String; 2],
 }
@@ -56,7 +80,7 @@ fn fits_word(pattern: &str, word: &str) -> bool {
 }
 
 /// Reads a file of them.
-pub(super) fn read_file(path: &Path) -> Result<Vec<Kept>> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<Kept>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     parse(&text).with_context(|| format!("in {}", path.display()))
 }
@@ -71,6 +95,10 @@ fn parse(text: &str) -> Result<Vec<Kept>> {
             });
         } else if line.is_empty() || line.starts_with('#') {
         } else if let Some(script) = scripts.last_mut() {
+            if let Some(hash) = line.strip_prefix("hash ") {
+                script.hash = Some(hash.to_owned());
+                continue;
+            }
             match line.strip_prefix("like ") {
                 Some(pattern) => {
                     script.pattern =
@@ -100,6 +128,15 @@ mod tests {
         assert_eq!((scripts[1].pattern.is_none(), scripts[1].calls.len()), (true, 1));
         assert!(parse("read c").is_err());
         assert!(parse("script one\nlike nothing").is_err());
+    }
+
+    #[test]
+    fn hashes_are_written_behind_names() {
+        let once = with_hashes(TEXT, &["0a".to_owned(), "0b".to_owned()]);
+        let scripts = parse(&once).unwrap();
+        assert_eq!(scripts[1].hash.as_deref(), Some("0b"));
+        assert_eq!(scripts[0].calls, parse(TEXT).unwrap()[0].calls);
+        assert_eq!(with_hashes(&once, &["0a".to_owned(), "0b".to_owned()]), once);
     }
 
     #[test]

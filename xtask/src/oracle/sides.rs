@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::script;
 use crate::archive::{self, Contents};
 use crate::compile::Kernel;
 use crate::console::Annotator;
@@ -96,10 +97,7 @@ impl Sides {
 
     /// Runs scripts, each a list of calls; their names are their numbers.
     pub(super) fn run_scripts(&self, detail: Detail, scripts: &[Vec<String>]) -> Result<Texts> {
-        let mut text = String::new();
-        for (number, calls) in scripts.iter().enumerate() {
-            text.push_str(&format!("script {number}\n{}\n", calls.join("\n")));
-        }
+        let text = script::text(scripts);
         let mut arguments = vec!["-s".to_owned(), format!("/{SCRIPTS}")];
         arguments.extend(detail.option().map(str::to_owned));
         self.run(&arguments, &text)
@@ -125,7 +123,7 @@ impl Sides {
         };
         let contents = Contents {
             program: self.programs.join("oracle"),
-            arguments: arguments.iter().map(Into::into).collect(),
+            arguments: own_machine(arguments).iter().map(Into::into).collect(),
             root: Some(folder.clone()),
             ..Contents::default()
         };
@@ -138,7 +136,7 @@ impl Sides {
         match &self.reference {
             Reference::Linux(image) => {
                 std::fs::copy(self.programs.join("oracle"), folder.join("oracle"))?;
-                let line = format!("0 oracle {}\n", arguments.join(" "));
+                let line = format!("0 oracle {}\n", own_machine(arguments).join(" "));
                 std::fs::write(folder.join("tests.txt"), line)?;
                 let contents = Contents {
                     program: self.programs.join(linux::INIT),
@@ -194,6 +192,13 @@ impl Sides {
         )?;
         Ok(out.text().replace('\r', "") + &err.text())
     }
+}
+
+/// The arguments for a machine that nobody else uses.
+fn own_machine(arguments: &[String]) -> Vec<String> {
+    let mut all = vec!["-m".to_owned()];
+    all.extend_from_slice(arguments);
+    all
 }
 
 /// Runs the program on this computer.

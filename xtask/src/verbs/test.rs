@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, FormatSetting, Trial};
 use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
-use crate::harness::{boots, c_programs, cards, early, host, kernel, program, refusals, report};
+use crate::harness::{boots, c_programs, cards, early, host, kernel, oracle, program, refusals, report};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
 use crate::setup::core::Core;
@@ -249,6 +249,7 @@ impl Test {
         if self.is_wanted(Kind::Program) {
             trials.extend(cases.into_iter().map(|case| case.trial(bench)));
             trials.extend(c_programs::trials(bench));
+            trials.push(oracle::case(&folder)?.trial(bench));
             let (ready, cases) = refusals::tests(&folder, bench.print_times)?;
             trials.extend(ready);
             trials.extend(cases.into_iter().map(|case| case.trial(bench)));

@@ -78,11 +78,11 @@ pub(crate) const CLASSES: &[Class] = &[
         share: 65,
         opening: &[limits::locked_limit],
         own: &[
-            (8, limits::lock),
+            (10, limits::lock),
             (2, limits::lock_all),
-            (2, limits::locked_limit),
+            (4, limits::locked_limit),
             (4, files::special_mmap),
-            (4, moves::grow),
+            (7, moves::grow),
             (2, moves::several),
             (2, files::any_advice),
             (1, |random| Call::new(Kind::Become, &[random.below(3)])),
@@ -191,7 +191,7 @@ pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "annex",
         newest: true,
-        weight: 3,
+        weight: 6,
         filling: 4,
         users: false,
         opening: &[|_| Call::new(Kind::Annex, &[])],
@@ -201,7 +201,7 @@ pub(crate) const CLASSES: &[Class] = &[
     },
     Class {
         name: "huge",
-        weight: 3,
+        weight: 5,
         filling: 0,
         users: false,
         opening: &[

@@ -94,14 +94,11 @@ pub(super) fn vdso(random: &mut Random) -> Call {
             random.one_of(&[TO, MAYMOVE]) | DONTUNMAP,
             place(random),
         ),
-        // More than it has.
-        _ => mremap(
-            old,
-            PAGE,
-            0x20000 + more,
-            random.one_of(&[0, MAYMOVE, TO]),
-            place(random),
-        ),
+        // More than it has, to where there is room: what is cut off at the arena's end would be no growth.
+        _ => {
+            let flags = random.one_of(&[0, MAYMOVE, TO]);
+            mremap(old, PAGE, 0x20000 + more, flags, Place::Arena.page(1000))
+        }
     }
 }
 

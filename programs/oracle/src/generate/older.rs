@@ -2,6 +2,7 @@
 
 use rt::linux::general::{MADV_COLD, MADV_PAGEOUT};
 
+use super::PAGE;
 use super::usual::DONTUNMAP;
 use crate::call::{Call, Format, Kind};
 
@@ -17,6 +18,8 @@ pub(super) fn make(call: &mut Call) {
         Kind::Madvise | Kind::ProcessMadvise if call.words[2] == MADV_PAGEOUT.into() => {
             call.words[2] = MADV_COLD.into();
         }
+        // Whether advice on nothing is looked at.
+        Kind::ProcessMadvise if call.words[1] == 0 => call.words[1] = PAGE,
         _ => {}
     }
     for (word, format) in call.words.iter_mut().zip(call.kind.formats()) {
