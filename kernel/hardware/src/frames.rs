@@ -40,6 +40,8 @@ const NO_BLOCK: u32 = u32::MAX;
 
 /// How many frames are kept aside at most.
 const ASIDE: usize = 64;
+/// How many frames can be given back at once.
+pub const HANDFUL: usize = 16;
 
 /// Where the frames of a block are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -251,18 +253,34 @@ impl FrameAllocator {
     /// When the frame is given back for the second time. One that was never taken is noticed when it goes back to its block.
     #[inline]
     pub fn give(&mut self, frame: PhysAddr) {
-        if self.kept == ASIDE {
+        self.give_all(core::iter::once(frame));
+    }
+
+    /// Gives several frames back, at most [`HANDFUL`]; otherwise as [`Self::give`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::give`], and when there are more.
+    #[inline]
+    pub fn give_all(&mut self, frames: impl ExactSizeIterator<Item = PhysAddr>) {
+        let count = frames.len();
+        assert!(count <= HANDFUL, "{count} frames are given back at once");
+        if self.kept > ASIDE - HANDFUL {
             self.put_back(ASIDE / 2);
         }
-        let (index, number) = self.place_of(frame);
-        let word = &self.books.words[index][number];
-        if word.load(Relaxed) & !LINK == WORD_FREE {
-            not_out(frame);
+        let mut kept = self.kept;
+        for frame in frames {
+            let (index, number) = self.place_of(frame);
+            let word = &self.books.words[index][number];
+            if word.load(Relaxed) & !LINK == WORD_FREE {
+                not_out(frame);
+            }
+            word.store(WORD_FREE, Relaxed);
+            self.aside[kept % ASIDE] = frame;
+            kept += 1;
         }
-        word.store(WORD_FREE, Relaxed);
-        self.aside[self.kept % ASIDE] = frame;
-        self.kept += 1;
-        self.free += 1;
+        self.free += kept - self.kept;
+        self.kept = kept;
     }
 
     /// Puts the `count` frames that have been kept aside longest back into their blocks.

@@ -83,9 +83,9 @@ pub unsafe trait Frames {
     /// Gives a frame back, also one that was handed out as part of a block.
     fn give_frame(&self, frame: Frame);
 
-    /// Gives several frames back.
+    /// Gives several frames back, at most 16.
     #[inline]
-    fn give_frames(&self, frames: impl Iterator<Item = Frame>) {
+    fn give_frames(&self, frames: impl ExactSizeIterator<Item = Frame>) {
         frames.for_each(|frame| self.give_frame(frame));
     }
 

@@ -130,8 +130,8 @@ pub(super) fn give(frame: Frame) {
 }
 
 /// Gives several frames back.
-pub(super) fn give_all(frames: impl Iterator<Item = Frame>) {
-    with(|allocator| frames.for_each(|frame| allocator.give(frame.into_raw())));
+pub(super) fn give_all(frames: impl ExactSizeIterator<Item = Frame>) {
+    with(|allocator| allocator.give_all(frames.map(Frame::into_raw)));
 }
 
 /// Gives a block back.

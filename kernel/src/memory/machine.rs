@@ -29,7 +29,7 @@ unsafe impl Frames for Machine {
         frames::give(frame);
     }
 
-    fn give_frames(&self, given: impl Iterator<Item = Frame>) {
+    fn give_frames(&self, given: impl ExactSizeIterator<Item = Frame>) {
         frames::give_all(given);
     }
 
