@@ -114,11 +114,11 @@ impl Oracle {
             hunt.kept(&[], &script::read_file(file)?, &mut report)?;
             return Ok(report.print(false));
         }
-        hunt.kept(
-            &known,
-            &script::read_file(&workspace::root().join(REGRESSIONS))?,
-            &mut report,
-        )?;
+        if !self.host {
+            // An older Linux answers some of them as Inarch once did.
+            let mended = script::read_file(&workspace::root().join(REGRESSIONS))?;
+            hunt.kept(&known, &mended, &mut report)?;
+        }
         let (start, end) = self.range();
         let size = if self.host && self.crate_alone {
             BATCH * 10
