@@ -9,6 +9,10 @@ pub const PAGE_SIZE: u64 = 1 << PAGE_SHIFT;
 /// One past the last address a program may use: 48-bit addresses, as Linux has them under `arm64.nolva`.
 pub const TASK_SIZE: u64 = 1 << 48;
 
+/// The end of the largest address space that Linux is built for, 52 bits, whatever the machine has: its `access_ok` looks at no
+/// other.
+pub const ACCESS_END: u64 = 1 << 52;
+
 /// A program's virtual address. Any 64-bit value: that it lies below [`TASK_SIZE`], or on a page boundary, is for whoever
 /// takes it from a program to check.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

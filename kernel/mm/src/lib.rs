@@ -23,7 +23,7 @@ mod space;
 pub mod table;
 pub mod vma;
 
-pub use addr::{PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
+pub use addr::{ACCESS_END, PAGE_SHIFT, PAGE_SIZE, PageRange, PhysAddr, TASK_SIZE, VirtAddr};
 pub use errno::Errno;
 pub use fault::{Access, FaultError};
 pub use object::Object;

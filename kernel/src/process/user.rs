@@ -136,13 +136,13 @@ pub(crate) fn copy_out(to: u64, from: &[u8]) -> Result<(), Errno> {
     arch::user::copy_out(to, from).map_err(|_| Errno::EFAULT)
 }
 
-/// Whether `len` bytes at `address` lie in a program's half at all, which Linux asks before it does anything.
+/// Whether `len` bytes at `address` lie in a program's half at all, which Linux asks before it does anything (`access_ok`).
 ///
 /// # Errors
 /// `EFAULT`.
 pub(crate) fn check_range(address: u64, len: u64) -> Result<(), Errno> {
     match address.checked_add(len) {
-        Some(end) if end <= mm::TASK_SIZE => Ok(()),
+        Some(end) if end <= mm::ACCESS_END => Ok(()),
         _ => Err(Errno::EFAULT),
     }
 }

@@ -89,8 +89,7 @@ impl<M: Machine> AddressSpace<M> {
         };
         let impossible = !matches!(request.backing, Backing::Anonymous)
             || request.len == 0
-            || fixed && !request.addr.is_multiple_of(size)
-            || flags.has(linux::MAP_GROWSDOWN);
+            || fixed && !request.addr.is_multiple_of(size);
         if impossible {
             return Err(Errno::EINVAL);
         }
@@ -99,7 +98,11 @@ impl<M: Machine> AddressSpace<M> {
             return Err(Errno::ENOMEM);
         }
         check_file_kind(flags)?;
-        Err(Errno::ENOMEM)
+        Err(if flags.has(linux::MAP_GROWSDOWN) {
+            Errno::EINVAL
+        } else {
+            Errno::ENOMEM
+        })
     }
 
     /// The checks up to and with the search for a place.

@@ -62,30 +62,33 @@ impl<M: Machine> AddressSpace<M> {
 /// # Errors
 /// Linux's: `EINVAL`, `ENOMEM`.
 pub fn check_protect(addr: u64, len: u64, prot: u64) -> Result<bool, Errno> {
-    decode(addr, len, prot).map(|request| request.is_some())
+    let both = u64::from(PROT_GROWSDOWN | PROT_GROWSUP);
+    let addr = untagged(addr);
+    if prot & both == both || !addr.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    if len == 0 {
+        return Ok(false);
+    }
+    if addr.wrapping_add(super::round_up_to_page(len)) <= addr {
+        return Err(Errno::ENOMEM);
+    }
+    if prot & !(KNOWN | both) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(true)
 }
 
 /// The checks of the parameters; `None` for a length of zero, which is no error and no work.
 fn decode(addr: u64, len: u64, prot: u64) -> Result<Option<Request>, Errno> {
-    let addr = untagged(addr);
+    if !check_protect(addr, len, prot)? {
+        return Ok(None);
+    }
+    let (addr, len) = (untagged(addr), super::round_up_to_page(len));
     let (down, up) = (
         prot & u64::from(PROT_GROWSDOWN) != 0,
         prot & u64::from(PROT_GROWSUP) != 0,
     );
-    let prot = prot & !u64::from(PROT_GROWSDOWN | PROT_GROWSUP);
-    if (down && up) || !addr.is_multiple_of(PAGE_SIZE) {
-        return Err(Errno::EINVAL);
-    }
-    if len == 0 {
-        return Ok(None);
-    }
-    let len = super::round_up_to_page(len);
-    if addr.wrapping_add(len) <= addr {
-        return Err(Errno::ENOMEM);
-    }
-    if prot & !KNOWN != 0 {
-        return Err(Errno::EINVAL);
-    }
     // Linux looks for a mapping first; nothing is mapped beyond the end.
     let range = PageRange::from_len(VirtAddr::new(addr), len)
         .or_else(|| PageRange::new(VirtAddr::new(addr), VirtAddr::new(crate::TASK_SIZE)))

@@ -4,11 +4,7 @@ use super::AddressSpace;
 use super::objects::object_page;
 use crate::machine::Machine;
 use crate::remap::untagged;
-use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
-
-/// The end of the largest address space that Linux is built for, 52 bits, whatever the machine has: its `access_ok` looks at no
-/// other.
-const LARGEST: u64 = 1 << 52;
+use crate::{ACCESS_END, Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
     pub(super) fn resident_pages(&self, addr: u64, len: u64) -> Result<u64, Errno> {
@@ -16,7 +12,7 @@ impl<M: Machine> AddressSpace<M> {
         if !addr.is_multiple_of(PAGE_SIZE) {
             return Err(Errno::EINVAL);
         }
-        if addr > LARGEST || len > LARGEST - addr {
+        if addr > ACCESS_END || len > ACCESS_END - addr {
             return Err(Errno::ENOMEM);
         }
         Ok(len.div_ceil(PAGE_SIZE))
