@@ -6,6 +6,7 @@
 //! | `test` | host tests, in-kernel tests, program tests, boot matrix |
 //! | `bench` | what the calls cost, on Inarch and on Linux |
 //! | `oracle` | random calls on Inarch and on Linux, compared |
+//! | `conformance` | the table of what `mremap` answers, from both |
 //! | `image` | a card for a Raspberry Pi |
 //! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
@@ -20,6 +21,7 @@ mod card;
 mod cli;
 mod command;
 mod compile;
+mod conformance;
 mod console;
 mod elfcheck;
 mod exit;

@@ -7,7 +7,7 @@ mod progress;
 mod report;
 pub(crate) mod script;
 mod shrink;
-mod sides;
+pub(crate) mod sides;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -168,6 +168,7 @@ impl Oracle {
                 .map(compile::programs)
                 .transpose()?
                 .unwrap_or_default(),
+            program: "oracle",
             options: self.options(),
         })
     }

@@ -23,16 +23,18 @@ const SCRIPTS: &str = "scripts";
 
 /// Who says what is right.
 #[derive(Clone, Debug)]
-pub(super) enum Reference {
+pub(crate) enum Reference {
     /// Linux in QEMU, with this image.
     Linux(PathBuf),
     /// The Linux that xtask runs on, with the program built for it.
     Host(PathBuf),
+    /// Nobody: the program runs on Inarch alone.
+    None,
 }
 
 /// Who is compared with it.
 #[derive(Clone, Debug)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// This kernel in QEMU.
     Kernel(Kernel),
     /// The crate `mm` alone, in this program.
@@ -40,30 +42,32 @@ pub(super) enum Subject {
 }
 
 /// The two, and what they need.
-pub(super) struct Sides {
+pub(crate) struct Sides {
     /// QEMU, unless nothing runs in it.
-    pub(super) qemu: Option<PathBuf>,
+    pub(crate) qemu: Option<PathBuf>,
     /// Who is compared.
-    pub(super) subject: Subject,
+    pub(crate) subject: Subject,
     /// What it is compared with.
-    pub(super) reference: Reference,
+    pub(crate) reference: Reference,
     /// Folder with the project's programs for the board.
-    pub(super) programs: PathBuf,
+    pub(crate) programs: PathBuf,
+    /// The one that runs.
+    pub(crate) program: &'static str,
     /// What all scripts are made with: options of the program.
-    pub(super) options: Vec<String>,
+    pub(crate) options: Vec<String>,
 }
 
 /// What both printed.
-pub(super) struct Texts {
+pub(crate) struct Texts {
     /// Linux.
-    pub(super) linux: String,
+    pub(crate) linux: String,
     /// Inarch.
-    pub(super) inarch: String,
+    pub(crate) inarch: String,
 }
 
 /// How much the program prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
+pub(crate) enum Detail {
     /// A hash for each script.
     Hash,
     /// The calls and answers, and a hash of what was seen after each.
@@ -84,7 +88,7 @@ impl Detail {
 
 impl Sides {
     /// Runs the scripts of ranges of seeds, the last one not included.
-    pub(super) fn run_seeds(&self, detail: Detail, ranges: &[(u64, u64)]) -> Result<Texts> {
+    pub(crate) fn run_seeds(&self, detail: Detail, ranges: &[(u64, u64)]) -> Result<Texts> {
         let mut arguments = self.options.clone();
         arguments.extend(detail.option().map(str::to_owned));
         arguments.extend(
@@ -96,15 +100,15 @@ impl Sides {
     }
 
     /// Runs scripts, each a list of calls; their names are their numbers.
-    pub(super) fn run_scripts(&self, detail: Detail, scripts: &[Vec<String>]) -> Result<Texts> {
+    pub(crate) fn run_scripts(&self, detail: Detail, scripts: &[Vec<String>]) -> Result<Texts> {
         let text = script::text(scripts);
         let mut arguments = vec!["-s".to_owned(), format!("/{SCRIPTS}")];
         arguments.extend(detail.option().map(str::to_owned));
         self.run(&arguments, &text)
     }
 
-    /// Runs the program `oracle` on both at once.
-    pub(super) fn run(&self, arguments: &[String], scripts: &str) -> Result<Texts> {
+    /// Runs the program on both at once.
+    pub(crate) fn run(&self, arguments: &[String], scripts: &str) -> Result<Texts> {
         std::thread::scope(|scope| {
             let linux = scope.spawn(|| self.ask_reference(arguments, scripts));
             let inarch = self.ask_inarch(arguments, scripts)?;
@@ -122,7 +126,7 @@ impl Sides {
             Subject::Crate(program) => return run_here(program, arguments, &folder),
         };
         let contents = Contents {
-            program: self.programs.join("oracle"),
+            program: self.programs.join(self.program),
             arguments: own_machine(arguments).iter().map(Into::into).collect(),
             root: Some(folder.clone()),
             ..Contents::default()
@@ -134,9 +138,10 @@ impl Sides {
     fn ask_reference(&self, arguments: &[String], scripts: &str) -> Result<String> {
         let folder = folder("linux", scripts)?;
         match &self.reference {
+            Reference::None => Ok(String::new()),
             Reference::Linux(image) => {
-                std::fs::copy(self.programs.join("oracle"), folder.join("oracle"))?;
-                let line = format!("0 oracle {}\n", own_machine(arguments).join(" "));
+                std::fs::copy(self.programs.join(self.program), folder.join(self.program))?;
+                let line = format!("0 {} {}\n", self.program, own_machine(arguments).join(" "));
                 std::fs::write(folder.join("tests.txt"), line)?;
                 let contents = Contents {
                     program: self.programs.join(linux::INIT),

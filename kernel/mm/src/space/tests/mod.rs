@@ -14,6 +14,7 @@ mod huge;
 mod identity;
 mod layout;
 mod lock;
+mod many;
 mod map;
 mod memory_failure;
 mod mmap_flags;

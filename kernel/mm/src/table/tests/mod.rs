@@ -1,5 +1,6 @@
 //! The tables on the fake machine, beside a model that is a map of pages.
 
+mod block_sequences;
 mod fork;
 mod gibibytes;
 mod limits;
