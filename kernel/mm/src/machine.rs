@@ -207,6 +207,13 @@ pub unsafe trait Pages {
     /// Both runs lie in table pages that no walker can reach and that nothing else accesses meanwhile. `from` and `to` are
     /// aligned to 8 bytes and valid for `count` descriptors.
     unsafe fn move_descriptors(&self, from: NonNull<u64>, to: NonNull<u64>, count: usize);
+
+    /// Makes `count` descriptors (0..=512) from `start` on absent. On a board this is an unrolled run of paired stores.
+    ///
+    /// # Safety
+    /// They lie in a table page that no walker can reach and that nothing else accesses meanwhile. `start` is aligned to 8 bytes
+    /// and valid for `count` descriptors.
+    unsafe fn clear_descriptors(&self, start: NonNull<u64>, count: usize);
 }
 
 bitflags! {

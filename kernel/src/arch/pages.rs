@@ -13,6 +13,7 @@ unsafe extern "C" {
     fn page_copy(to: *mut u8, from: *const u8);
     fn page_copy_bytes(to: *mut u8, from: *const u8, len: usize);
     fn page_move_descriptors(from: *const u64, to: *mut u64, count: usize);
+    fn page_clear_descriptors(start: *mut u64, count: usize);
 }
 
 /// The longest DC ZVA that the routine for it takes.
@@ -57,6 +58,15 @@ pub(crate) unsafe fn copy_bytes(to: *mut u8, from: *const u8, len: usize) {
 pub(crate) unsafe fn move_descriptors(from: *const u64, to: *mut u64, count: usize) {
     // SAFETY: as the caller says.
     unsafe { page_move_descriptors(from, to, count) }
+}
+
+/// Fills `count` descriptors from `start` with zeros.
+///
+/// # Safety
+/// They are aligned to 8 and valid for writes, and nothing else accesses them.
+pub(crate) unsafe fn clear_descriptors(start: *mut u64, count: usize) {
+    // SAFETY: as the caller says.
+    unsafe { page_clear_descriptors(start, count) }
 }
 
 #[cfg(feature = "ktest")]

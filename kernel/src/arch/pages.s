@@ -117,3 +117,28 @@ page_move_descriptors:
 3:  subs    x2, x2, #16
     b.hs    2b
     ret
+
+// fn page_clear_descriptors(start: *mut u64, count: usize)
+// Sixteen pairs a round; the first round is entered in its middle, as above.
+    .global page_clear_descriptors
+page_clear_descriptors:
+    tbz     x1, #0, 1f
+    str     xzr, [x0], #8
+1:  lsr     x1, x1, #1
+    ands    x2, x1, #15
+    b.eq    3f
+    sub     x1, x1, x2
+    mov     x3, #16
+    sub     x3, x3, x2
+    sub     x0, x0, x3, lsl #4
+    adr     x4, 2f
+    add     x4, x4, x3, lsl #2
+    br      x4
+2:
+    .irp    offset, 0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240
+    stp     xzr, xzr, [x0, #\offset]
+    .endr
+    add     x0, x0, #256
+3:  subs    x1, x1, #16
+    b.hs    2b
+    ret

@@ -94,6 +94,11 @@ unsafe impl Pages for Machine {
         // SAFETY: the caller's promise is the routine's.
         unsafe { pages::move_descriptors(from.as_ptr(), to.as_ptr(), count) };
     }
+
+    unsafe fn clear_descriptors(&self, start: NonNull<u64>, count: usize) {
+        // SAFETY: the caller's promise is the routine's.
+        unsafe { pages::clear_descriptors(start.as_ptr(), count) };
+    }
 }
 
 /// Where the linear map shows `len` bytes at `offset` in the page at `page`.

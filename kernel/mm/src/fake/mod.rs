@@ -344,6 +344,12 @@ unsafe impl Pages for FakeMachine {
         // SAFETY: the caller's promise.
         unsafe { ptr::copy(from.as_ptr(), to.as_ptr(), count) }
     }
+
+    unsafe fn clear_descriptors(&self, start: NonNull<u64>, count: usize) {
+        assert!(count <= ENTRIES);
+        // SAFETY: the caller's promise.
+        unsafe { start.write_bytes(0, count) }
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl<M: Machine> PageTables<M> {
             fill(index, page);
         }
         let gone = table.occupancy(&self.machine);
-        self.plain(table).clear(0..ENTRIES);
+        self.plain(table).clear(&self.machine, 0..ENTRIES);
         table.lose(&self.machine, gone);
         self.counters.read += ENTRIES as u64;
         self.counters.written += gone as u64;

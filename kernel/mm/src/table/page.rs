@@ -236,10 +236,9 @@ impl Plain<'_> {
     }
 
     /// Makes the entries of `range` absent.
-    pub(super) fn clear(self, range: Range<usize>) {
-        let words = self.at(&range);
+    pub(super) fn clear<M: Machine>(self, machine: &M, range: Range<usize>) {
         // SAFETY: words of a detached table, which nobody else accesses.
-        unsafe { words.as_ptr().write_bytes(0, range.len()) }
+        unsafe { machine.clear_descriptors(self.at(&range), range.len()) }
     }
 
     /// Copies the entries of `range` to the same places of `to`, another table, as `edit` changes them; here they are changed

@@ -12,7 +12,7 @@ use crate::PhysAddr;
 use crate::machine::Machine;
 
 /// How many unused tables an address space keeps between calls: enough for three levels at both ends of two ranges.
-const KEEP: usize = 12;
+pub(super) const KEEP: usize = 12;
 
 /// There is no memory left for what was asked; nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

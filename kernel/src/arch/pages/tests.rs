@@ -62,6 +62,22 @@ crate::ktest! {
         }
     }
 
+    /// Runs of descriptors of every length are cleared, and nothing beside them.
+    fn clearing_descriptors_clears_them_alone() {
+        let mut table = [0_u64; 520];
+        for count in (0..=70).chain([255, 256, 257, 510, 511, 512]) {
+            for start in [0, 1, 2, 7] {
+                table.fill(7);
+                // SAFETY: the run lies in the array.
+                unsafe { clear_descriptors(table.as_mut_ptr().add(start), count) };
+                for (index, entry) in table.iter().enumerate() {
+                    let cleared = index >= start && index < start + count;
+                    assert_eq!(*entry, if cleared { 0 } else { 7 }, "{count} from {start}");
+                }
+            }
+        }
+    }
+
     /// Runs of descriptors of every length, apart and overlapping by shifts of one to many entries upwards.
     fn moving_descriptors_upwards_keeps_them() {
         let mut table = [0_u64; 640];

@@ -107,7 +107,7 @@ impl<M: Machine> PageTables<M> {
             Ordering::Greater => {
                 let plain = self.plain(run.table);
                 plain.move_to(&self.machine, run.entries.clone(), plain, at);
-                plain.clear(start..at.min(end));
+                plain.clear(&self.machine, start..at.min(end));
             }
         }
     }

@@ -59,12 +59,13 @@ impl<M: Machine> Relocation<'_, M> {
     fn graft_plain(&self, from: Table, source: Range<usize>, to: Table, at: usize) -> usize {
         let (entries, count) = (self.tables.plain(from), source.len());
         let room = self.tables.plain(to);
+        let machine = &self.tables.machine;
         assert!(
-            room.is_empty(at..at + count),
+            to.occupancy(machine) == 0 || room.is_empty(at..at + count),
             "the target of a relocation is in use"
         );
-        entries.move_to(&self.tables.machine, source.clone(), room, at);
-        entries.clear(source);
+        entries.move_to(machine, source.clone(), room, at);
+        entries.clear(machine, source);
         count
     }
 

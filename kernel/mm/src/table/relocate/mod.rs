@@ -83,7 +83,7 @@ impl<M: Machine> PageTables<M> {
             agree,
             recent: None,
             stale: None,
-            pending: Pending::None,
+            pending: Pending::default(),
         };
         relocation.run(start);
     }
@@ -93,7 +93,7 @@ impl<M: Machine> Relocation<'_, M> {
     fn run(&mut self, start: Start) {
         self.move_in(start.level, start.table, self.source, false);
         self.settle();
-        if self.pending != Pending::None {
+        if self.pending.count > 0 {
             self.tables.order_stores();
             self.publish_pending();
         }
@@ -177,24 +177,20 @@ impl<M: Machine> Relocation<'_, M> {
 
     /// Notes that an entry of a table that may be live was made or left without its valid bit.
     fn pend(&mut self, table: Table, index: usize) {
-        self.pending = match self.pending {
-            Pending::None => Pending::One(table, index),
-            one if one == Pending::One(table, index) => one,
-            _ => Pending::Many,
-        };
+        self.pending.add((table, index));
     }
 
     /// Makes the pending entries valid.
     fn publish_pending(&mut self) {
-        match self.pending {
-            Pending::None => {}
-            Pending::One(table, index) => {
-                let entry = self.tables.live(table).get(index);
-                self.tables.live(table).set(index, entry.attached());
-                self.tables.counters.written += 1;
-            }
-            Pending::Many => self.publish_in(Level::Pgd, self.tables.root, self.target),
+        let Pending { places, count } = self.pending;
+        if count > places.len() {
+            return self.publish_in(Level::Pgd, self.tables.root, self.target);
         }
+        for (table, index) in places.into_iter().flatten() {
+            let word = self.tables.live(table).word(index);
+            word.set(word.get().attached());
+        }
+        self.tables.counters.written += count as u64;
     }
 
     /// Makes the pending entries in `range`, the target, valid: all are in live tables.
@@ -240,10 +236,25 @@ impl Place {
 }
 
 /// The entries of tables that wait for their valid bit.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    None,
-    One(Table, usize),
-    /// All of them lie in the target.
-    Many,
+#[derive(Clone, Copy, Default)]
+struct Pending {
+    /// The first of them; what has no room here is found again in the target.
+    places: [Option<(Table, usize)>; Self::ROOM],
+    /// How many there are, some perhaps counted twice where there is no room.
+    count: usize,
+}
+
+impl Pending {
+    /// Enough for the tables at both ends of a target that is wholly new there, and of what is left at the source.
+    const ROOM: usize = 4;
+
+    fn add(&mut self, place: (Table, usize)) {
+        if self.places.contains(&Some(place)) {
+            return;
+        }
+        if let Some(free) = self.places.get_mut(self.count) {
+            *free = Some(place);
+        }
+        self.count += 1;
+    }
 }

@@ -6,7 +6,7 @@ use crate::table::PageTables;
 use crate::table::detach::Extent;
 use crate::table::level::{ENTRIES, Level};
 use crate::table::page::{Live, Table, Word};
-use crate::table::pool::OutOfMemory;
+use crate::table::pool::{KEEP, OutOfMemory};
 use crate::{PageRange, VirtAddr};
 
 /// What is present in the source, counted down to the level that decides.
@@ -39,11 +39,22 @@ impl<M: Machine> PageTables<M> {
             return 2 + 2 + 3;
         }
         let agree = agreement(source, target);
+        // An entry of the source meets at most two of the target; where the levels agree only the ends need tables.
+        let (puds, pmds) = (2 * met(Level::Pgd, source), 2 * met(Level::Pud, source));
+        let bound = match agree {
+            Level::Pgd => 2 + 2 + 2,
+            Level::Pud => puds + 2 + 2,
+            Level::Pmd => puds + pmds + 2,
+            Level::Pte => usize::MAX,
+        };
+        if bound <= KEEP {
+            // No more than an address space keeps at hand anyway: not worth a look.
+            return bound;
+        }
         let mut census = Census::default();
         if agree > Level::Pgd {
             self.count_in(Level::Pgd, self.root, source, agree, &mut census);
         }
-        // An entry of the source meets at most two of the target; where the levels agree only the ends need tables.
         let puds = if agree <= Level::Pgd { 2 } else { 2 * census.roots };
         let pmds = if agree <= Level::Pud { 2 } else { 2 * census.gibs };
         let ptes = if agree <= Level::Pmd {
@@ -87,6 +98,11 @@ impl<M: Machine> PageTables<M> {
             }
         }
     }
+}
+
+/// How many entries of a level a range meets, present or not.
+fn met(level: Level, range: PageRange) -> usize {
+    (((range.end() - 1).get() >> level.shift()) - (range.start().get() >> level.shift())) as usize + 1
 }
 
 impl Census {

@@ -54,7 +54,7 @@ impl<M: Machine> Relocation<'_, M> {
         self.settle();
         if above == total || !self.shift_in_place(table, &pages, low.clone(), total - above, range.start()) {
             self.copy_run(table, low, total - above, self.destination(range.start()));
-            self.tables.plain(table).clear(pages);
+            self.tables.plain(table).clear(&self.tables.machine, pages);
             self.tables.give_table(table);
         }
     }
@@ -70,7 +70,7 @@ impl<M: Machine> Relocation<'_, M> {
         debug_assert_eq!(index + pages.len(), stale.count);
         let (from, to) = (self.tables.plain(table), self.tables.plain(stale.table));
         if index > 0 {
-            to.clear(0..index);
+            to.clear(&self.tables.machine, 0..index);
         }
         from.move_to(&self.tables.machine, pages, to, index);
         stale.table.gain_from(&self.tables.machine, table, count);
@@ -105,7 +105,7 @@ impl<M: Machine> Relocation<'_, M> {
                 count: distance,
             });
         } else {
-            entries.clear(pages.start..at.min(pages.end));
+            entries.clear(&self.tables.machine, pages.start..at.min(pages.end));
         }
         let gone = table.occupancy(&self.tables.machine) - count;
         table.lose(&self.tables.machine, gone);
@@ -189,7 +189,9 @@ impl<M: Machine> Relocation<'_, M> {
     /// Ends the wait of a shifted table for its lower neighbour: nothing comes from there.
     pub(super) fn settle(&mut self) {
         if let Some(stale) = self.stale.take() {
-            self.tables.plain(stale.table).clear(0..stale.count);
+            self.tables
+                .plain(stale.table)
+                .clear(&self.tables.machine, 0..stale.count);
         }
     }
 }
