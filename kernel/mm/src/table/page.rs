@@ -227,6 +227,32 @@ impl Plain<'_> {
         words.iter().map(|word| (*word != 0) as usize).sum()
     }
 
+    /// The indices of `count` (at most `N`) entries that are not absent, in ascending order, of a run that holds no fewer; and how
+    /// many were read until the last of them.
+    pub(super) fn find<const N: usize>(self, range: Range<usize>, count: usize) -> ([usize; N], usize) {
+        /// Entries a round: one test for all of them.
+        const ROUND: usize = 16;
+        let words = self.at(&range);
+        // SAFETY: as for `count`.
+        let words = unsafe { core::slice::from_raw_parts(words.as_ptr(), range.len()) };
+        let (mut found, mut len, mut read) = ([0; N], 0, 0);
+        for (round, words) in words.chunks(ROUND).enumerate() {
+            if len == count {
+                break;
+            }
+            read += words.len();
+            if words.iter().fold(0, |any, word| any | word) == 0 {
+                continue;
+            }
+            for (index, _) in words.iter().enumerate().filter(|(_, word)| **word != 0) {
+                found[len] = range.start + round * ROUND + index;
+                len += 1;
+            }
+        }
+        debug_assert_eq!(len, count);
+        (found, read)
+    }
+
     /// Whether all entries of `range` are absent.
     pub(super) fn is_empty(self, range: Range<usize>) -> bool {
         let words = self.at(&range);
@@ -286,9 +312,13 @@ impl Plain<'_> {
             }
             raw += ROUND as u64 * STEP;
         }
-        for word in rounds.into_remainder() {
+        let mut pairs = rounds.into_remainder().chunks_exact_mut(2);
+        for pair in &mut pairs {
+            (pair[0], pair[1]) = (raw, raw + STEP);
+            raw += 2 * STEP;
+        }
+        if let [word] = pairs.into_remainder() {
             *word = raw;
-            raw += STEP;
         }
     }
 

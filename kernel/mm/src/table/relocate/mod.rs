@@ -17,6 +17,7 @@ mod few;
 mod graft;
 mod reserve;
 mod shift;
+mod sparse;
 
 use super::PageTables;
 use super::descriptor::Descriptor;
@@ -37,6 +38,8 @@ struct Relocation<'t, M: Machine> {
     agree: Level,
     /// The PMD table of the target that was last used: the 1 GiB that it covers, and whether a walker can reach it.
     recent: Option<(u64, Table, bool)>,
+    /// The same of leaf tables, for what is made of blocks: the 2 MiB that it covers.
+    recent_leaf: Option<(u64, Table, bool)>,
     /// A shifted leaf table whose first entries are still those of before.
     stale: Option<Stale>,
     pending: Pending,
@@ -82,6 +85,7 @@ impl<M: Machine> PageTables<M> {
             target,
             agree,
             recent: None,
+            recent_leaf: None,
             stale: None,
             pending: Pending::default(),
         };

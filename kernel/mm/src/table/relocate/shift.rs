@@ -5,7 +5,7 @@
 //! the table of the first; its upper end has gone to the next region before, into the table that was shifted just then.
 //! The lower end of a shifted table is *stale* until the next lower neighbour fills it, or is found to be absent.
 
-use super::Relocation;
+use super::{Relocation, sparse};
 use crate::machine::Machine;
 use crate::table::descriptor::{Attributes, Descriptor, Leaf};
 use crate::table::level::{ENTRIES, Level};
@@ -23,7 +23,7 @@ pub(super) struct Stale {
 
 impl<M: Machine> Relocation<'_, M> {
     /// How many entries later in its leaf table a page comes to lie, modulo the table.
-    fn distance(&self) -> usize {
+    pub(super) fn distance(&self) -> usize {
         Level::Pte.index(self.destination(VirtAddr::new(0)))
     }
 
@@ -35,12 +35,15 @@ impl<M: Machine> Relocation<'_, M> {
         let cut = (ENTRIES - self.distance()).clamp(pages.start, pages.end);
         let (low, high) = (pages.start..cut, cut..pages.end);
         let total = table.occupancy(&self.tables.machine);
-        self.tables.counters.read += pages.len() as u64;
         self.tables.counters.written += total as u64;
         self.tables.counters.moved(Level::Pte, total);
         if table.may_be_contiguous(&self.tables.machine) && !self.keeps_groups(Level::Pte) {
             self.tables.unfold_all(Level::Pte, table, pages.clone());
         }
+        if total <= sparse::FEW && pages.len() > ENTRIES / 4 {
+            return self.shift_sparse(table, pages, cut, range.start().align_down(Level::Pmd.size()));
+        }
+        self.tables.counters.read += pages.len() as u64;
 
         // A table that holds all that it can need not be counted.
         let full = total == pages.len();
@@ -114,7 +117,7 @@ impl<M: Machine> Relocation<'_, M> {
     }
 
     /// Copies entries of a detached table, of which `count` are not absent, to the leaf table for `destination`.
-    fn copy_run(&mut self, from: Table, run: Range<usize>, count: usize, destination: VirtAddr) {
+    pub(super) fn copy_run(&mut self, from: Table, run: Range<usize>, count: usize, destination: VirtAddr) {
         if count == 0 {
             return;
         }
@@ -170,7 +173,7 @@ impl<M: Machine> Relocation<'_, M> {
     /// Writes entries for `count` neighbouring pages, the first of which is `first` and was at `source`.
     fn fill_run(&mut self, first: Descriptor, count: usize, source: VirtAddr) {
         let destination = self.destination(source);
-        let (to, live) = self.target_table(Level::Pte, destination);
+        let (to, live) = self.target_leaf_table(destination);
         let index = Level::Pte.index(destination);
         let machine = &self.tables.machine;
         if live {
@@ -184,6 +187,19 @@ impl<M: Machine> Relocation<'_, M> {
         to.gain(machine, count);
         self.tables.counters.written += count as u64;
         self.tables.counters.moved(Level::Pte, count);
+    }
+
+    /// The target's leaf table for `address`: two blocks that are neighbours meet in one.
+    fn target_leaf_table(&mut self, address: VirtAddr) -> (Table, bool) {
+        let region = address.get() >> Level::Pmd.shift();
+        match self.recent_leaf {
+            Some((recent, table, live)) if recent == region => (table, live),
+            _ => {
+                let (table, live) = self.target_table(Level::Pte, address);
+                self.recent_leaf = Some((region, table, live));
+                (table, live)
+            }
+        }
     }
 
     /// Ends the wait of a shifted table for its lower neighbour: nothing comes from there.
