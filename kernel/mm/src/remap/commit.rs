@@ -13,10 +13,7 @@ impl<M: Machine> AddressSpace<M> {
     pub(crate) fn remap(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         plan::check_map_count(&self.view(), &request)?;
         if request.only_moves() {
-            let short = self
-                .remap_lone(&request)
-                .or_else(|| self.remap_together(&request));
-            match short {
+            match self.remap_short(&request) {
                 Some(answer) => answer,
                 None => self.remap_slices(request),
             }

@@ -5,12 +5,11 @@
 #![deny(unsafe_code)]
 
 mod commit;
-mod lone;
 mod plan;
 mod request;
 mod run;
+mod short;
 #[cfg(test)]
 mod tests;
-mod together;
 
 pub(crate) use request::{Request, untagged};

@@ -63,6 +63,18 @@ impl Inner {
         self.children[at]
     }
 
+    /// The sums of subtree `at`.
+    #[inline]
+    pub(super) fn sums(&self, at: usize) -> &Sums {
+        &self.sums[at]
+    }
+
+    /// The homes of subtree `at`.
+    #[inline]
+    pub(super) fn homes(&self, at: usize) -> Homes {
+        self.homes[at]
+    }
+
     /// The summary of subtree `at`.
     pub(super) fn get(&self, at: usize) -> Summary {
         Summary {
@@ -110,10 +122,15 @@ impl Inner {
         sums.subtract(&self.sums[at]);
     }
 
-    /// Adds a difference to the span and the sums of subtree `at`.
+    /// Adds a difference to the span of subtree `at`.
     #[inline]
-    pub(super) fn adjust(&mut self, at: usize, span: u64, sums: &Sums) {
+    pub(super) fn adjust_span(&mut self, at: usize, span: u64) {
         self.spans[at] = self.spans[at].wrapping_add(span);
+    }
+
+    /// Adds a difference to the sums of subtree `at`.
+    #[inline]
+    pub(super) fn adjust_sums(&mut self, at: usize, sums: &Sums) {
         self.sums[at].add(sums);
     }
 

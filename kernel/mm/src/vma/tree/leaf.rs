@@ -288,6 +288,14 @@ impl Leaf {
         self.traits[self.slot(at)].flags
     }
 
+    /// Whether a move of several mappings must look at mapping `at`, whatever lies before it: it is sealed, refuses such a move
+    /// ([`Vma::refuses_multi_move`]), or has an object that must be told ([`Vma::tells_object`]).
+    #[inline]
+    pub(super) fn is_flagged(&self, at: usize) -> bool {
+        let vma = self.get(at, 0);
+        vma.flags.contains(VmaFlags::SEALED) || vma.refuses_multi_move() || vma.tells_object()
+    }
+
     /// The largest gap.
     #[inline]
     pub(super) fn largest_gap(&self) -> u64 {
@@ -303,11 +311,6 @@ impl Leaf {
             total.sums.add(&Sums::of(&self.get(at, 0)));
             total.sums.add_pair(self.pair(at));
         }
-    }
-
-    /// Summaries of the mappings, each relative to the end of the one before.
-    pub(super) fn summaries(&self, range: core::ops::Range<usize>) -> impl Iterator<Item = Summary> {
-        range.map(|at| Summary::of(self.extents[at].gap, &self.get(at, 0), self.pair(at)))
     }
 
     /// The summary of all.

@@ -9,9 +9,13 @@ use crate::vma::Vma;
 use crate::vma::merge::Relation;
 use crate::{PageRange, VirtAddr};
 
+/// Where a mapping lies in the tree, until the next edit: found by [`VmaTree::starting_at`].
+pub struct Place {
+    pub(super) path: Path,
+}
+
 /// A mapping that can move as it is, and where to: found by [`VmaTree::lone_move`], made by [`VmaTree::move_lone`].
 pub struct LoneMove {
-    path: Path,
     /// The mapping of the same leaf before which it goes.
     before: usize,
     /// How many free bytes lie between it and the one before it then.
@@ -31,48 +35,53 @@ impl VmaTree {
         Some(vma)
     }
 
-    /// The move to `to` of the mapping that is exactly `range`, if `may_move` agrees, nothing is mapped at the target or on the bytes
-    /// beside it, both places are in one leaf, and each has a mapping behind it there. `None` says no more than that.
+    /// The place of the mapping that begins at `addr`, if one does.
+    #[inline]
+    pub fn starting_at(&self, addr: VirtAddr) -> Option<Place> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut path = Path::NOWHERE;
+        self.lead(&mut path, addr.get());
+        let gap = self.leaf(&path).extents().get(path.at())?.gap;
+        (path.base + gap == addr.get()).then_some(Place { path })
+    }
+
+    /// The move to `to` of the mapping at `place`, if that is exactly `range`, `may_move` agrees, nothing is mapped at the target or on
+    /// the bytes beside it, both places are in one leaf, and each has a mapping behind it there. `None` says no more than that.
     #[inline]
     pub fn lone_move(
         &self,
+        Place { path }: &Place,
         range: PageRange,
         to: VirtAddr,
         may_move: impl FnOnce(&Vma) -> bool,
     ) -> Option<LoneMove> {
-        let path = self.whole(range)?;
-        let leaf = self.leaf(&path);
+        let leaf = self.leaf(path);
         let at = path.at();
-        if at + 1 >= leaf.len() || !may_move(&leaf.get(at, path.base)) {
+        let whole = leaf.extents()[at].len == range.len();
+        if !whole || at + 1 >= leaf.len() || !may_move(&leaf.get(at, path.base)) {
             return None;
         }
         let (before, gap) = if to < range.start() {
-            place_below(leaf, &path, to.get(), range.len())
+            place_below(leaf, path, to.get(), range.len())
         } else {
-            place_above(leaf, &path, to.get(), range.len())
+            place_above(leaf, path, to.get(), range.len())
         }?;
-        Some(LoneMove { path, before, gap })
+        Some(LoneMove { before, gap })
     }
 
     /// The way to the mapping that is exactly `range`.
     #[inline]
     fn whole(&self, range: PageRange) -> Option<Path> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut path = Path::NOWHERE;
-        self.lead(&mut path, range.start().get());
-        let extent = *self.leaf(&path).extents().get(path.at())?;
-        let is_it = path.base + extent.gap == range.start().get() && extent.len == range.len();
-        is_it.then_some(path)
+        let Place { path } = self.starting_at(range.start())?;
+        (self.leaf(&path).extents()[path.at()].len == range.len()).then_some(path)
     }
 
     /// Makes the move, if the tree is as it was when it was found.
-    pub fn move_lone(&mut self, lone: &LoneMove) {
+    pub fn move_lone(&mut self, Place { path }: &Place, lone: &LoneMove) {
         self.forget_plain();
-        let LoneMove {
-            path, before, gap, ..
-        } = lone;
+        let LoneMove { before, gap } = lone;
         let (from, before) = (path.at(), *before);
         let leaf = self.leaves.get_mut(path.steps[0].node);
         let Extent { gap: left, len } = leaf.extents()[from];
@@ -96,7 +105,7 @@ impl VmaTree {
         if from == 0 || now == 0 {
             leaf.head = Relation::Apart;
         }
-        self.propagate(path, &change);
+        self.propagate_move(path, &change);
     }
 }
 

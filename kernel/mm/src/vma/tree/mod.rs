@@ -34,7 +34,7 @@ pub use free::{Direction, FreeRequest};
 use inner::Inner;
 pub use iter::Iter;
 use leaf::Leaf;
-pub use lone::LoneMove;
+pub use lone::{LoneMove, Place};
 use pool::{NodeId, Pool};
 pub use run::Run;
 pub use slide::Slide;

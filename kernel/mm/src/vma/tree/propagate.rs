@@ -20,6 +20,21 @@ pub(super) struct Change {
 impl VmaTree {
     /// Carries the change of a leaf up to the root.
     pub(super) fn propagate(&mut self, path: &Path, change: &Change) {
+        self.carry_up::<true>(path, change);
+    }
+
+    /// The same for mappings that only have moved: at most pairs are gone.
+    pub(super) fn propagate_move(&mut self, path: &Path, change: &Change) {
+        if change.sums.has_pairs() {
+            self.carry_up::<true>(path, change);
+        } else {
+            self.carry_up::<false>(path, change);
+        }
+    }
+
+    /// Carries the change of a leaf up to the root; its sums only if `SUMS` says so.
+    #[inline(always)]
+    fn carry_up<const SUMS: bool>(&mut self, path: &Path, change: &Change) {
         let homing = self.total.sums.homing() != 0 || change.sums.has_pairs();
         let mut homes = if homing {
             Some(self.leaf(path).homes())
@@ -32,7 +47,10 @@ impl VmaTree {
             let old = self.inners.get(step.node).gaps()[step.at()];
             gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
             let inner = self.inners.get_mut(step.node);
-            inner.adjust(step.at(), change.span, &change.sums);
+            inner.adjust_span(step.at(), change.span);
+            if SUMS {
+                inner.adjust_sums(step.at(), &change.sums);
+            }
             if let Some((_, gap)) = gaps {
                 inner.set_gap(step.at(), gap);
             }
@@ -45,7 +63,9 @@ impl VmaTree {
             self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
         }
         self.total.span = self.total.span.wrapping_add(change.span);
-        self.total.sums.add(&change.sums);
+        if SUMS {
+            self.total.sums.add(&change.sums);
+        }
         if let Some(homes) = homes {
             self.total.homes = homes;
         }

@@ -4,9 +4,10 @@ use super::leaf::Leaf;
 use super::path::Path;
 use super::piece::Piece;
 use super::pool::NodeId;
-use super::summary::{Homes, Summary};
+use super::summary::{Homes, Summary, Sums};
 use super::{Totals, VmaTree};
 use crate::vma::Vma;
+use crate::vma::merge::Relation;
 use crate::{Errno, PageRange, VirtAddr};
 
 /// What is known of all mappings of a run together; see [`VmaTree::run`].
@@ -73,19 +74,12 @@ impl VmaTree {
             start: range.start().get(),
             end: range.end().get(),
             shift,
+            pairs: self.total.sums.has_pairs(),
         };
-        if search.skips(&self.total, 0) {
+        if search.skips(&self.total.sums, self.total.homes, 0) {
             return None;
         }
         search.node(self.root, self.height, 0)
-    }
-
-    /// Whether a mapping begins where `range` does, and none crosses its end.
-    pub fn begins_and_ends(&self, range: PageRange) -> bool {
-        let first = self.find_or_next(range.start());
-        let behind = || self.find_or_next(range.end());
-        first.is_some_and(|vma| vma.start() == range.start())
-            && behind().is_none_or(|vma| vma.start() >= range.end())
     }
 
     /// Moves all mappings in `range` so that what lay at its start lies at `to`, in O(log n). They merge with nobody.
@@ -255,6 +249,8 @@ struct Search<'a> {
     start: u64,
     end: u64,
     shift: i64,
+    /// Whether any pair in the tree joins at any shift.
+    pairs: bool,
 }
 
 impl Search<'_> {
@@ -271,7 +267,7 @@ impl Search<'_> {
             if base >= self.end {
                 return None;
             }
-            if end > self.start && !self.skips(&inner.get(at), base) {
+            if end > self.start && !self.skips(inner.sums(at), inner.homes(at), base) {
                 let found = self.node(inner.child(at), level - 1, base);
                 if found.is_some() {
                     return found;
@@ -283,24 +279,33 @@ impl Search<'_> {
     }
 
     fn leaf(&self, leaf: &Leaf, mut base: u64) -> Option<Vma> {
-        for (at, summary) in leaf.summaries(0..leaf.len()).enumerate() {
-            let start = base + summary.gap;
+        for (at, extent) in leaf.extents().iter().enumerate() {
+            let start = base + extent.gap;
             if start >= self.end {
                 return None;
             }
-            if start >= self.start && !self.skips(&summary, base) {
+            let joins = || self.pairs && self.joins(leaf.pair(at), start);
+            if start >= self.start && (leaf.is_flagged(at) || joins()) {
                 return Some(leaf.get(at, base));
             }
-            base += summary.span;
+            base += extent.reach();
         }
         None
     }
 
-    /// Whether nothing in a subtree with this summary is an exception.
-    fn skips(&self, summary: &Summary, base: u64) -> bool {
-        let sums = &summary.sums;
+    /// Whether the mapping at `start` joins the one before it, which it is `pair` to.
+    fn joins(&self, pair: Relation, start: u64) -> bool {
+        match pair {
+            Relation::Apart => false,
+            Relation::Joins => true,
+            Relation::JoinsAtHome(home) => start.wrapping_add_signed(self.shift) == home.get(),
+        }
+    }
+
+    /// Whether nothing in a subtree with these sums and homes is an exception.
+    #[inline]
+    fn skips(&self, sums: &Sums, Homes { least, greatest }: Homes, base: u64) -> bool {
         let flagged = sums.sealed() | sums.lone() | sums.told() | sums.joining() != 0;
-        let Homes { least, greatest } = summary.homes;
         let target = (base as i64).wrapping_add(self.shift);
         !flagged && (sums.homing() == 0 || target < least || target > greatest)
     }

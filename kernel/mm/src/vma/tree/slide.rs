@@ -2,6 +2,7 @@
 //! them change.
 
 use super::VmaTree;
+use super::lone::Place;
 use super::path::Path;
 use super::propagate::Change;
 use super::summary::Sums;
@@ -10,8 +11,6 @@ use crate::{PageRange, VirtAddr};
 
 /// A run that can slide, and how far: found by [`VmaTree::find_slide`], made by [`VmaTree::slide`].
 pub struct Slide {
-    /// The way to its first mapping.
-    first: Path,
     /// The way to the mapping behind it, or to the end.
     behind: Path,
     /// In bytes; wraps where it goes down.
@@ -19,16 +18,10 @@ pub struct Slide {
 }
 
 impl VmaTree {
-    /// The move of all mappings in `range` so that what lies at its start lies at `to`, if the first of them begins there, none
-    /// crosses the end, and they pass no mapping on the way and touch none where they go. `None` says no more than that.
-    pub fn find_slide(&self, range: PageRange, to: VirtAddr) -> Option<Slide> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut first = Path::NOWHERE;
-        self.lead(&mut first, range.start().get());
-        let gap = self.leaf(&first).extents().get(first.at())?.gap;
-        if first.base + gap != range.start().get() || to.get() <= first.base {
+    /// The move of all mappings in `range`, at whose start lies `first`, so that this one lies at `to`, if none crosses the end of the
+    /// range, and they pass no mapping on the way and touch none where they go. `None` says no more than that.
+    pub fn find_slide(&self, first: &Place, range: PageRange, to: VirtAddr) -> Option<Slide> {
+        if to.get() <= first.path.base {
             return None;
         }
         let mut behind = Path::NOWHERE;
@@ -40,30 +33,31 @@ impl VmaTree {
                 return None;
             }
         }
-        Some(Slide { first, behind, shift })
+        Some(Slide { behind, shift })
     }
 
     /// Makes the move, in O(log n) and without new nodes, if the tree is as it was when it was found.
-    pub fn slide(&mut self, slide: &Slide) {
+    pub fn slide(&mut self, first: &Place, slide: &Slide) {
         self.forget_plain();
-        let Slide { first, behind, shift } = slide;
+        let Slide { behind, shift } = slide;
+        let first = &first.path;
         let mut change = self.widen_gap(first, *shift);
         if behind.at() == self.leaf(behind).len() {
-            return self.propagate(first, &change);
+            return self.propagate_move(first, &change);
         }
         let same_leaf = first.steps[0].node == behind.steps[0].node;
         if !same_leaf {
-            self.propagate(first, &change);
+            self.propagate_move(first, &change);
         }
         let other = self.widen_gap(behind, shift.wrapping_neg());
         if !same_leaf {
-            return self.propagate(behind, &other);
+            return self.propagate_move(behind, &other);
         }
         change.span = 0;
         change.sums.add(&other.sums);
         change.removed = change.removed.max(other.removed);
         change.added = change.added.max(other.added);
-        self.propagate(first, &change);
+        self.propagate_move(first, &change);
     }
 
     /// Adds to the free bytes before the mapping at `path`, some of which are left; what that changes is the caller's to carry up.

@@ -239,6 +239,7 @@ impl Summary {
     };
 
     /// That of one mapping, `gap` bytes behind the base, with its pair.
+    #[cfg(test)]
     pub(super) fn of(gap: u64, vma: &Vma, pair: Relation) -> Self {
         let mut sums = Sums::of(vma);
         sums.add_pair(pair);

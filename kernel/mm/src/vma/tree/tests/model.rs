@@ -247,10 +247,11 @@ impl Both {
         let to =
             VirtAddr::new((vma.start().get() + random.below(64) * PAGE_SIZE).saturating_sub(32 * PAGE_SIZE));
         let is_it = |found: &Vma| *found == vma;
-        let Some(lone) = self.tree.lone_move(vma.range, to, is_it) else {
+        let place = self.tree.starting_at(vma.start()).expect("a mapping");
+        let Some(lone) = self.tree.lone_move(&place, vma.range, to, is_it) else {
             return;
         };
-        self.tree.move_lone(&lone);
+        self.tree.move_lone(&place, &lone);
         self.model.remove(&vma.start().get());
         let target = PageRange::between(to, to + vma.range.len());
         let around = PageRange::between(VirtAddr::new(to.get() - PAGE_SIZE), target.end() + PAGE_SIZE);

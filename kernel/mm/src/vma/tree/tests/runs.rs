@@ -110,10 +110,11 @@ fn a_run_that_slides_lies_where_it_would_if_it_were_moved() {
             let to = VirtAddr::new(page.saturating_sub(1) * PAGE_SIZE);
             let last = behind == range.end().get() + 9 * PAGE_SIZE;
             let fits = to.get() > before && (last || to.get() + range.len() < behind);
-            let found = tree.find_slide(range, to);
+            let first = tree.starting_at(range.start()).expect("a mapping");
+            let found = tree.find_slide(&first, range, to);
             assert_eq!(found.is_some(), fits, "{range:?} to {to:?}");
             if let Some(slide) = found {
-                tree.slide(&slide);
+                tree.slide(&first, &slide);
                 tree.check();
                 assert_eq!(tree.all(), moved(&all, range, to));
                 slid += 1;

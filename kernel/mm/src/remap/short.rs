@@ -1,0 +1,93 @@
+//! The short ways for calls that move whole mappings, of which nothing need be asked, to a place where they touch nothing. All that
+//! the plan of such a call would find is that it moves.
+
+use super::request::{RemapFlags, Request};
+use crate::machine::Machine;
+use crate::space::AddressSpace;
+use crate::vma::{Backing, LoneMove, Place, Vma, VmaFlags};
+use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
+
+/// What takes a look that the short way does not take.
+const LOOKED_AT: VmaFlags = VmaFlags::SEALED
+    .union(VmaFlags::SPECIAL)
+    .union(VmaFlags::GROWSDOWN)
+    .union(VmaFlags::OWN_PLACEMENT)
+    .union(VmaFlags::UFFD_MASK);
+
+impl<M: Machine> AddressSpace<M> {
+    /// Makes a call that only moves a short way, if one leads there. `None` if none does, and nothing has changed.
+    pub(super) fn remap_short(&mut self, request: &Request) -> Option<Result<VirtAddr, Errno>> {
+        let target = request.new;
+        if request.flags.contains(RemapFlags::DONTUNMAP) || target.get() < self.limits().mmap_min_addr {
+            return None;
+        }
+        let source = PageRange::from_len(request.old, request.old_len)?;
+        let first = self.tree.starting_at(source.start())?;
+        match self.tree.lone_move(&first, source, target, may_move) {
+            Some(lone) => Some(self.remap_lone(source, target, &first, &lone)),
+            None => self.remap_together(source, target, &first),
+        }
+    }
+
+    /// Moves one mapping: what most calls do.
+    #[inline]
+    fn remap_lone(
+        &mut self,
+        source: PageRange,
+        target: VirtAddr,
+        first: &Place,
+        lone: &LoneMove,
+    ) -> Result<VirtAddr, Errno> {
+        self.reserve_pages_to_move(source, target)?;
+        self.move_pages(source, target);
+        self.tree.move_lone(first, lone);
+        Ok(target)
+    }
+
+    /// Moves several mappings as one run, with one edit of the tree and one move of the tables, whatever gaps there are between them.
+    ///
+    /// That is possible where mappings begin and end at both ends of the source, the tree knows of no exception among them
+    /// ([`VmaTree::first_exception`](crate::vma::VmaTree::first_exception)), and neither the target nor a page beside it is mapped.
+    fn remap_together(
+        &mut self,
+        source: PageRange,
+        target: VirtAddr,
+        first: &Place,
+    ) -> Option<Result<VirtAddr, Errno>> {
+        let slide = self.tree.find_slide(first, source, target);
+        let shift = target.get().wrapping_sub(source.start().get()) as i64;
+        let plain = (slide.is_some() || self.goes_apart(source, target))
+            && self.tree.first_exception(source, shift).is_none();
+        if !plain {
+            return None;
+        }
+        let nodes = match slide {
+            Some(_) => Ok(()),
+            None => self.tree.reserve_moves(1, 0),
+        };
+        if let Err(errno) = nodes.and_then(|()| self.reserve_pages_to_move(source, target)) {
+            return Some(Err(errno));
+        }
+        self.move_pages(source, target);
+        match slide {
+            Some(slide) => self.tree.slide(first, &slide),
+            None => self.tree.move_run(source, target),
+        }
+        Some(Ok(target))
+    }
+
+    /// Whether no mapping crosses the end of the source, and nothing is mapped at the target nor on the pages beside it.
+    fn goes_apart(&self, source: PageRange, target: VirtAddr) -> bool {
+        let window = target
+            .get()
+            .checked_sub(PAGE_SIZE)
+            .and_then(|start| PageRange::from_len(VirtAddr::new(start), source.len() + 2 * PAGE_SIZE));
+        let behind = self.tree.find_or_next(source.end());
+        window.is_some_and(|window| self.tree.is_free(window))
+            && behind.is_none_or(|vma| vma.start() >= source.end())
+    }
+}
+
+fn may_move(vma: &Vma) -> bool {
+    !vma.flags.intersects(LOOKED_AT) && !matches!(vma.backing, Backing::Special { .. })
+}
