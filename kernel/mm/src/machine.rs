@@ -126,6 +126,11 @@ impl<'m> FrameWords<'m> {
         }
     }
 
+    /// The number of the first frame, which is its address by its size, and the words from there on.
+    pub const fn parts(self) -> (u64, &'m [AtomicU32]) {
+        (self.first, self.words)
+    }
+
     /// The word of one frame.
     ///
     /// # Panics
@@ -214,6 +219,35 @@ pub unsafe trait Pages {
     /// They lie in a table page that no walker can reach and that nothing else accesses meanwhile. `start` is aligned to 8 bytes
     /// and valid for `count` descriptors.
     unsafe fn clear_descriptors(&self, start: NonNull<u64>, count: usize);
+
+    /// Copies usual descriptors (see [`SharedDescriptors`]) of pages of data from `from` to `to` and changes them in both, and
+    /// makes the word of each page's frame 2. Stops before the first that is not usual, before a page whose word is not 1, and
+    /// anywhere near the end of a run of `count` (0..=512); answers how many it has done. On a board this is unrolled, because
+    /// it is what a fork costs.
+    ///
+    /// # Safety
+    /// Both runs lie in table pages that no walker can reach and that nothing else accesses meanwhile, and do not overlap. `from`
+    /// and `to` are aligned to 8 bytes and valid for `count` descriptors. Whoever looks at the word of a frame that only these
+    /// descriptors refer to waits until this is done.
+    unsafe fn share_descriptors(
+        &self,
+        from: NonNull<u64>,
+        to: NonNull<u64>,
+        count: usize,
+        how: &SharedDescriptors,
+    ) -> usize;
+}
+
+/// Which descriptors [`Pages::share_descriptors`] shares, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct SharedDescriptors {
+    /// The bits that are looked at: a descriptor is the usual one if they are those of `expected`.
+    pub look: u64,
+    /// See there.
+    pub expected: u64,
+    /// The bits that change in it, from 0 to 1 or back.
+    pub changes: u64,
 }
 
 bitflags! {

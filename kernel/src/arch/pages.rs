@@ -4,6 +4,8 @@
 //! of memory costs.
 
 use super::cpu;
+use core::sync::atomic::AtomicU32;
+use mm::machine::{FrameWords, SharedDescriptors};
 
 core::arch::global_asm!(include_str!("pages.s"));
 
@@ -14,6 +16,7 @@ unsafe extern "C" {
     fn page_copy_bytes(to: *mut u8, from: *const u8, len: usize);
     fn page_move_descriptors(from: *const u64, to: *mut u64, count: usize);
     fn page_clear_descriptors(start: *mut u64, count: usize);
+    fn page_share_descriptors(from: *mut u64, to: *mut u64, count: usize, how: *const Sharing) -> *mut u64;
 }
 
 /// The longest DC ZVA that the routine for it takes.
@@ -67,6 +70,42 @@ pub(crate) unsafe fn move_descriptors(from: *const u64, to: *mut u64, count: usi
 pub(crate) unsafe fn clear_descriptors(start: *mut u64, count: usize) {
     // SAFETY: as the caller says.
     unsafe { page_clear_descriptors(start, count) }
+}
+
+/// What the routine is told; it knows the places.
+#[repr(C)]
+struct Sharing {
+    /// The words of frames, and the number of the first of them.
+    words: *const AtomicU32,
+    first: u64,
+    /// Numbers of frames count from `first`: four from one below this on have words.
+    limit: u64,
+    how: SharedDescriptors,
+}
+
+/// Copies and changes the usual descriptors at the beginning of a run, while the words of their frames are 1, which become 2.
+/// Answers how many there were.
+///
+/// # Safety
+/// Both runs are aligned to 8, valid for `count` descriptors and apart, and nothing else accesses them or the words of frames that
+/// they are the only ones to refer to.
+pub(crate) unsafe fn share_descriptors(
+    from: *mut u64,
+    to: *mut u64,
+    count: usize,
+    how: &SharedDescriptors,
+    words: FrameWords<'_>,
+) -> usize {
+    let (first, words) = words.parts();
+    let sharing = Sharing {
+        words: words.as_ptr(),
+        first,
+        limit: words.len().saturating_sub(3) as u64,
+        how: *how,
+    };
+    // SAFETY: as the caller says; the routine looks at no words but those from `first` up to three past `limit`.
+    let end = unsafe { page_share_descriptors(from, to, count, &raw const sharing) };
+    (end.addr() - from.addr()) / size_of::<u64>()
 }
 
 #[cfg(feature = "ktest")]

@@ -142,3 +142,70 @@ page_clear_descriptors:
 3:  subs    x1, x1, #16
     b.hs    2b
     ret
+
+// fn page_share_descriptors(from: *mut u64, to: *mut u64, count: usize, how: *const Sharing) -> *mut u64
+// Four a round, as long as there are four. Frames that are neighbours have neighbouring words, which are read and written in pairs.
+// Answers where in `from` it stopped.
+    .global page_share_descriptors
+page_share_descriptors:
+    ldp     x4, x5, [x3]            // words, first
+    ldp     x6, x7, [x3, #16]       // limit, look
+    ldp     x8, x9, [x3, #32]       // expected, changes
+    mov     x3, #1
+    movk    x3, #1, lsl #32         // a pair of words for one reference each
+1:  subs    x2, x2, #4
+    b.lo    4f
+    ldp     x10, x11, [x0]
+    ldp     x12, x13, [x0, #16]
+    eor     x14, x10, x8
+    eor     x15, x11, x8
+    eor     x16, x12, x8
+    eor     x17, x13, x8
+    orr     x14, x14, x15
+    orr     x16, x16, x17
+    orr     x14, x14, x16
+    tst     x14, x7
+    b.ne    4f
+    sub     x14, x11, x10
+    sub     x15, x12, x11
+    sub     x16, x13, x12
+    cmp     x14, #1, lsl #12
+    ccmp    x15, x14, #0, eq
+    ccmp    x16, x14, #0, eq
+    b.ne    2f
+    ubfx    x14, x10, #12, #36
+    sub     x14, x14, x5
+    cmp     x14, x6
+    b.hs    4f
+    add     x14, x4, x14, lsl #2
+    ldp     x15, x16, [x14]
+    cmp     x15, x3
+    ccmp    x16, x3, #0, eq
+    b.ne    4f
+    lsl     x15, x3, #1
+    stp     x15, x15, [x14]
+    eor     x10, x10, x9
+    eor     x11, x11, x9
+    eor     x12, x12, x9
+    eor     x13, x13, x9
+    stp     x10, x11, [x0], #16
+    stp     x12, x13, [x0], #16
+    stp     x10, x11, [x1], #16
+    stp     x12, x13, [x1], #16
+    b       1b
+2:  .irp    entry, x10, x11, x12, x13
+    ubfx    x14, \entry, #12, #36
+    sub     x14, x14, x5
+    cmp     x14, x6
+    b.hs    4f
+    ldr     w15, [x4, x14, lsl #2]
+    cmp     w15, #1
+    b.ne    4f
+    mov     w15, #2
+    str     w15, [x4, x14, lsl #2]
+    eor     \entry, \entry, x9
+    str     \entry, [x0], #8
+    str     \entry, [x1], #8
+    .endr
+    b       1b
+4:  ret

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 use mm::machine::{
     BLOCK_SIZE, Block, Frame, FrameWords, Frames, MmuFeatures, PageOperand, Pages, PhysMap, RangeOperand,
-    Reach, Tlb,
+    Reach, SharedDescriptors, Tlb,
 };
 use mm::{PAGE_SIZE, PhysAddr};
 
@@ -98,6 +98,17 @@ unsafe impl Pages for Machine {
     unsafe fn clear_descriptors(&self, start: NonNull<u64>, count: usize) {
         // SAFETY: the caller's promise is the routine's.
         unsafe { pages::clear_descriptors(start.as_ptr(), count) };
+    }
+
+    unsafe fn share_descriptors(
+        &self,
+        from: NonNull<u64>,
+        to: NonNull<u64>,
+        count: usize,
+        how: &SharedDescriptors,
+    ) -> usize {
+        // SAFETY: the caller's promise is the routine's, and the words are those of all frames.
+        unsafe { pages::share_descriptors(from.as_ptr(), to.as_ptr(), count, how, frames::words()) }
     }
 }
 

@@ -11,12 +11,12 @@ pub(crate) mod heap;
 mod memory;
 pub mod tlb;
 
-use crate::machine::{Block, Frame, FrameWords, Frames, MmuFeatures, Pages, PhysMap};
-use crate::table::ENTRIES;
+use crate::machine::{Block, Frame, FrameWords, Frames, MmuFeatures, Pages, PhysMap, SharedDescriptors};
+use crate::table::{Descriptor, ENTRIES};
 use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, Ordering};
 use memory::HostMemory;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -349,6 +349,36 @@ unsafe impl Pages for FakeMachine {
         assert!(count <= ENTRIES);
         // SAFETY: the caller's promise.
         unsafe { start.write_bytes(0, count) }
+    }
+
+    unsafe fn share_descriptors(
+        &self,
+        from: NonNull<u64>,
+        to: NonNull<u64>,
+        count: usize,
+        how: &SharedDescriptors,
+    ) -> usize {
+        assert!(count <= ENTRIES);
+        for index in 0..count {
+            // SAFETY: the caller's promise.
+            let (from, to) = unsafe { (from.add(index), to.add(index)) };
+            // SAFETY: the same.
+            let entry = unsafe { from.read() };
+            if (entry ^ how.expected) & how.look != 0 {
+                return index;
+            }
+            let word = self.word(Descriptor::from_raw(entry).address());
+            if word.load(Ordering::Relaxed) != 1 {
+                return index;
+            }
+            word.store(2, Ordering::Relaxed);
+            // SAFETY: the same.
+            unsafe {
+                from.write(entry ^ how.changes);
+                to.write(entry ^ how.changes);
+            }
+        }
+        count
     }
 }
 

@@ -7,7 +7,7 @@ use super::objects::Objects;
 use super::report::everything;
 use super::{AddressSpace, Errno};
 use crate::machine::{Asid, Machine};
-use crate::table::{OutOfMemory, Sharing};
+use crate::table::{OutOfMemory, Sharing, Users};
 use crate::vma::{Faulted, Identity, Vma, VmaFlags, VmaTree};
 use crate::{PageRange, page};
 
@@ -29,9 +29,14 @@ impl<M: Machine> AddressSpace<M> {
             ..
         } = self;
         let words = machine.words();
-        tables.share(&mut child.tables, shared_parts(tree), |page| {
-            page::share_counted(words.of(page));
-        });
+        tables.share(
+            &mut child.tables,
+            shared_parts(tree),
+            Users::SoleCounted,
+            |page| {
+                page::share_counted(words.of(page));
+            },
+        );
         Ok(child)
     }
 

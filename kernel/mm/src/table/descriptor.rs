@@ -19,6 +19,7 @@
 
 use super::level::Level;
 use crate::PhysAddr;
+use crate::machine::SharedDescriptors;
 use bitflags::bitflags;
 use core::fmt;
 
@@ -389,20 +390,33 @@ impl Descriptor {
     /// any other entry.
     #[inline]
     pub const fn written_page_copied_on_write(self) -> Option<Self> {
-        const WRITABLE: u64 = Attributes::WRITABLE.bits();
-        const CHANGES: u64 = WRITABLE
-            | Attributes::READ_ONLY
-                .union(Attributes::COPY_ON_WRITE)
-                .union(Attributes::DIRTY)
-                .bits();
-        const KIND: u64 = Descriptor::VALID | Descriptor::TABLE_OR_PAGE;
-        const LOOK: u64 = KIND | CHANGES | Attributes::ZERO_PAGE.bits();
-        if self.0 & LOOK == KIND | WRITABLE {
-            Some(Self(self.0 ^ CHANGES))
+        let SharedDescriptors {
+            look,
+            expected,
+            changes,
+        } = Self::WRITTEN_PAGES;
+        if self.0 & look == expected {
+            Some(Self(self.0 ^ changes))
         } else {
             None
         }
     }
+
+    /// What [`Self::written_page_copied_on_write`] looks for, and what it changes.
+    pub const WRITTEN_PAGES: SharedDescriptors = {
+        let writable = Attributes::WRITABLE.bits();
+        let changes = writable
+            | Attributes::READ_ONLY
+                .union(Attributes::COPY_ON_WRITE)
+                .union(Attributes::DIRTY)
+                .bits();
+        let kind = Self::VALID | Self::TABLE_OR_PAGE;
+        SharedDescriptors {
+            look: kind | changes | Attributes::ZERO_PAGE.bits(),
+            expected: kind | writable,
+            changes,
+        }
+    };
 
     /// Whether `self` may replace a live `old` without breaking before making: nothing that a TLB could hold of `old`
     /// contradicts `self` in output address, size, kind, memory type, or the Contiguous bit (Arm ARM R_WHZWS).

@@ -22,6 +22,15 @@ pub enum Sharing {
     CopyOnWrite,
 }
 
+/// Who counts the users of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Users {
+    /// The caller.
+    Told,
+    /// The caller, but for usual pages with one user: of these the word of the frame, 1, is made 2.
+    SoleCounted,
+}
+
 /// The tables that it takes to hold what is mapped in ranges, counted in ascending order.
 struct Census {
     tables: usize,
@@ -76,12 +85,13 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// Maps what is in the ranges of `parts` in `child` too, which [`Self::for_fork`] made for them in the same call. No part cuts a
-    /// block or contiguous group; they are in ascending order. `share` is told of each page that has one more user now; neither
-    /// the page of zeros nor guards are such.
+    /// block or contiguous group; they are in ascending order. `share` is told of each page that has one more user now, as far
+    /// as `users` says; neither the page of zeros nor guards are such.
     pub fn share(
         &mut self,
         child: &mut Self,
         parts: impl Iterator<Item = (PageRange, Sharing)>,
+        users: Users,
         mut share: impl FnMut(PhysAddr),
     ) {
         self.detach_root();
@@ -89,10 +99,10 @@ impl<M: Machine> PageTables<M> {
         for (range, sharing) in parts {
             match sharing {
                 Sharing::Shared => {
-                    self.share_in::<false>(child, Level::Pgd, (from, to), range, &mut share);
+                    self.share_in::<false>(child, Level::Pgd, (from, to), range, users, &mut share);
                 }
                 Sharing::CopyOnWrite => {
-                    self.share_in::<true>(child, Level::Pgd, (from, to), range, &mut share);
+                    self.share_in::<true>(child, Level::Pgd, (from, to), range, users, &mut share);
                 }
             }
         }
@@ -123,15 +133,19 @@ impl<M: Machine> PageTables<M> {
         level: Level,
         (from, to): (Table, Table),
         range: PageRange,
+        users: Users,
         share: &mut impl FnMut(PhysAddr),
     ) {
         let extent = Extent::new(level, range);
         self.counters.read += extent.len() as u64;
         let Some(below) = level.below() else {
             let (source, target) = (self.plain(from), self.plain(to));
-            let copied = source.copy_to(extent.whole, target, |entry| {
-                shared::<COPY_ON_WRITE>(Level::Pte, entry, share)
-            });
+            let edit = |entry| shared::<COPY_ON_WRITE>(Level::Pte, entry, share);
+            let copied = if COPY_ON_WRITE && users == Users::SoleCounted {
+                source.share_to(&self.machine, extent.whole, target, edit)
+            } else {
+                source.copy_to(extent.whole, target, edit)
+            };
             to.gain_from(&self.machine, from, copied);
             self.counters.written += copied as u64;
             child.counters.written += copied as u64;
@@ -145,7 +159,7 @@ impl<M: Machine> PageTables<M> {
             if entry.is_table(level) {
                 let part = range.within(level.base(range, index), level.size());
                 let table = child.table_at(to, index);
-                self.share_in::<COPY_ON_WRITE>(child, below, (Table::of(entry), table), part, share);
+                self.share_in::<COPY_ON_WRITE>(child, below, (Table::of(entry), table), part, users, share);
                 child.drop_if_empty(to, index, table);
             } else {
                 debug_assert!(extent.whole.contains(&index), "a part cuts a block");

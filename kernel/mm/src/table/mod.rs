@@ -36,7 +36,7 @@ mod unmap;
 
 pub use counters::Counters;
 pub use descriptor::{Attributes, Descriptor, Entry, Leaf, MAIR, Memory, Rights};
-pub use fork::Sharing;
+pub use fork::{Sharing, Users};
 pub use leaves::Leaves;
 pub use level::{CONTIGUOUS, ENTRIES, Level};
 pub use pool::OutOfMemory;

@@ -297,6 +297,34 @@ impl Plain<'_> {
         copied
     }
 
+    /// [`Self::copy_to`] of pages that are copied on write from now on. Pages of one user are counted here, in their frames' words;
+    /// `edit` gets whatever else there is.
+    pub(super) fn share_to<M: Machine>(
+        self,
+        machine: &M,
+        range: Range<usize>,
+        to: Plain<'_>,
+        mut edit: impl FnMut(Descriptor) -> Descriptor,
+    ) -> usize {
+        /// Entries that go one by one where there is an unusual one, before the usual are looked for again.
+        const ROUND: usize = 16;
+        assert!(self.words != to.words);
+        let (mut next, mut copied) = (range.start, 0);
+        while next < range.end {
+            let rest = next..range.end;
+            let (count, how) = (rest.len(), &Descriptor::WRITTEN_PAGES);
+            // SAFETY: two detached tables, which nobody else accesses; who maps or gives up a page that has one user waits for the
+            // address space's lock.
+            let done = unsafe { machine.share_descriptors(self.at(&rest), to.at(&rest), count, how) };
+            next += done;
+            copied += done;
+            let others = next..range.end.min(next + ROUND);
+            next = others.end;
+            copied += self.copy_to(others, to, &mut edit);
+        }
+        copied
+    }
+
     /// Writes entries to `range`: the first is `entry`, each next one `STEP` more.
     pub(super) fn fill<const STEP: u64>(self, range: Range<usize>, entry: Descriptor) {
         /// Entries a round: constant steps from one sum, stored in pairs, cost less than two instructions each.

@@ -1,6 +1,8 @@
 //! What is cleared, copied and moved, and what beside it is not.
 
 use super::*;
+use core::sync::atomic::Ordering;
+use mm::PhysAddr;
 
 const PAGE: usize = 4096;
 
@@ -73,6 +75,39 @@ crate::ktest! {
                 for (index, entry) in table.iter().enumerate() {
                     let cleared = index >= start && index < start + count;
                     assert_eq!(*entry, if cleared { 0 } else { 7 }, "{count} from {start}");
+                }
+            }
+        }
+    }
+
+    /// Descriptors are shared up to the first that is not usual or has other users, be their frames neighbours or not.
+    fn sharing_descriptors_counts_sole_users() {
+        const HOW: SharedDescriptors = SharedDescriptors { look: 0xf << 56 | 3, expected: 1 << 56 | 3, changes: 3 << 56 };
+        let entry = |frame: u64| frame << 12 | HOW.expected | 0x700;
+        for scattered in [false, true] {
+            // What ends the run: nothing, another kind, another user, a frame without a word.
+            for (end, stop) in (0..4).flat_map(|end| (0..32).map(move |stop| (end, stop))) {
+                let words: [AtomicU32; 64] = core::array::from_fn(|_| AtomicU32::new(1));
+                let frame = |index: u64| 100 + if scattered { 63 - 3 - index } else { index };
+                let mut from: [u64; 32] = core::array::from_fn(|index| entry(frame(index as u64)));
+                match end {
+                    1 => from[stop] ^= 1 << 57,
+                    2 => words[frame(stop as u64) as usize - 100].store(3, Ordering::Relaxed),
+                    3 => from[stop] = entry(99),
+                    _ => {}
+                }
+                let (before, mut to) = (from, [0; 32]);
+                let words = FrameWords::new(PhysAddr::new(100 << 12), &words);
+                // SAFETY: two arrays of that length, and words that are this test's alone.
+                let done = unsafe { share_descriptors(from.as_mut_ptr(), to.as_mut_ptr(), 32, &HOW, words) };
+                let most = if end == 0 { 32 } else { stop };
+                assert!(done <= most && done >= most / 4 * 4, "{done} of {most}");
+                for index in 0..32 {
+                    let changed = before[index] ^ HOW.changes;
+                    assert_eq!((from[index], to[index]), if index < done { (changed, changed) } else { (before[index], 0) });
+                    let word = words.parts().1[frame(index as u64) as usize - 100].load(Ordering::Relaxed);
+                    let other = end == 2 && index == stop;
+                    assert_eq!(word, if other { 3 } else { 1 + u32::from(index < done) });
                 }
             }
         }

@@ -168,6 +168,8 @@ impl<M: Machine> Relocation<'_, M> {
             base + offset,
         );
         self.fill_run(first, cut, base);
+        self.tables.counters.written += ENTRIES as u64;
+        self.tables.counters.moved(Level::Pte, ENTRIES);
     }
 
     /// Writes entries for `count` neighbouring pages, the first of which is `first` and was at `source`.
@@ -185,8 +187,6 @@ impl<M: Machine> Relocation<'_, M> {
             to.plain(machine).fill::<PAGE_SIZE>(index..index + count, first);
         }
         to.gain(machine, count);
-        self.tables.counters.written += count as u64;
-        self.tables.counters.moved(Level::Pte, count);
     }
 
     /// The target's leaf table for `address`: two blocks that are neighbours meet in one.

@@ -22,7 +22,7 @@ fn tables_that_two_ranges_meet_are_reserved_once() {
     );
     let parts = ranges().map(|range| (range, Sharing::Shared));
     let mut count = 0;
-    pair.tables.share(&mut child, parts, |_| count += 1);
+    pair.tables.share(&mut child, parts, Users::Told, |_| count += 1);
     assert_eq!(count, H);
     child.unmap(pages(0, 2 * H), |_, _, leaf| assert_eq!(leaf.attributes, RW));
     drop(child);

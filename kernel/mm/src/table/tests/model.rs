@@ -117,7 +117,8 @@ impl Pair {
         self.machine.fail_after(0);
         let mut shared = Vec::new();
         let parts = iter::once((range, Sharing::CopyOnWrite));
-        self.tables.share(&mut child, parts, |page| shared.push(page));
+        self.tables
+            .share(&mut child, parts, Users::Told, |page| shared.push(page));
         self.machine.never_fail();
 
         let (mut pages, mut guards) = (Vec::new(), 0);
