@@ -7,7 +7,7 @@
 //! | `bench` | what the calls cost, on Inarch and on Linux |
 //! | `oracle` | random calls on Inarch and on Linux, compared |
 //! | `conformance` | the table of what `mremap` answers, from both |
-//! | `image` | a card for a Raspberry Pi |
+//! | `image`, `flash` | a card for a Raspberry Pi: its image, and written onto a real one |
 //! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
 //! | `doctor` | what is there and what is missing; changes nothing |
@@ -25,6 +25,7 @@ mod conformance;
 mod console;
 mod elfcheck;
 mod exit;
+mod flash;
 mod harness;
 mod image;
 mod linux;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::archive::Contents;
-use crate::card::{self, Board};
+use crate::card::{self, Board, File};
 use crate::compile::{self, Flavor};
 use crate::options::BuildOptions;
 use crate::setup::core::Core;
@@ -16,6 +16,7 @@ use crate::{elfcheck, exit, say};
 
 /// The program that is put on the card if none is named.
 const DEMONSTRATION: &str = "tour";
+
 /// Make the image of a card with the kernel and a program, to be written onto a real one
 ///
 /// The image needs no rights to be made, and two of the same things are equal byte for byte. Without a program, the demonstration is put
@@ -27,12 +28,19 @@ Examples:
   cargo xtask image --board rpi3 --program prog -o card.img -- a b c
   cargo xtask image --board rpi5 --root files --program prog --words log=info -o card.img")]
 pub(crate) struct Image {
-    /// The board that the card is for
-    #[arg(long, value_enum)]
-    board: Board,
     /// The image's file
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    card: CardOptions,
+}
+
+/// What is on the card.
+#[derive(Args)]
+pub(super) struct CardOptions {
+    /// The board that the card is for
+    #[arg(long, value_enum)]
+    pub(super) board: Board,
     /// The program: a static Linux executable for arm64
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -58,6 +66,25 @@ pub(crate) struct Image {
 impl Image {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
+        let (card, files) = self.card.make()?;
+        std::fs::write(&self.output, &card)
+            .with_context(|| format!("could not write {}", self.output.display()))?;
+        for file in &files {
+            anstream::println!("{:>12} {}", file.contents.len(), file.name);
+        }
+        say::note(&format!(
+            "{}: a card of {} MiB for {}, checked; docs/boards.md says how to go on",
+            self.output.display(),
+            card.len() >> 20,
+            self.card.board.name()
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl CardOptions {
+    /// The finished and checked image of the card, and the files on it.
+    pub(super) fn make(&self) -> Result<(Vec<u8>, Vec<File>)> {
         if let Some(program) = &self.program {
             check(program)?;
         }
@@ -82,18 +109,7 @@ impl Image {
         )?;
         let card = card::image(&files)?;
         card::lint(&card, self.board, &files).context("the finished card is not as it should be")?;
-        std::fs::write(&self.output, &card)
-            .with_context(|| format!("could not write {}", self.output.display()))?;
-        for file in &files {
-            anstream::println!("{:>12} {}", file.contents.len(), file.name);
-        }
-        say::note(&format!(
-            "{}: a card of {} MiB for {}, checked; docs/boards.md says how to go on",
-            self.output.display(),
-            card.len() >> 20,
-            self.board.name()
-        ));
-        Ok(ExitCode::SUCCESS)
+        Ok((card, files))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub(crate) mod doctor;
+pub(crate) mod flash;
 pub(crate) mod gdb;
 pub(crate) mod image;
 pub(crate) mod lint;
