@@ -254,7 +254,7 @@ impl Leaf {
     }
 
     /// What mapping `at` is to the one before it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pair(&self, at: usize) -> Relation {
         match at.checked_sub(1) {
             None => self.head,
