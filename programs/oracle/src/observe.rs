@@ -66,8 +66,14 @@ pub fn observe(system: &impl System, also: &[Place], out: &mut Output) -> Result
         for &place in also {
             let range = starts.range(place);
             if mapping.range.start < range.end && range.start < mapping.range.end {
-                let name = if place == Place::Heap { "heap " } else { "annex " };
-                line(out, mapping, name, &starts, range.start)?;
+                let is_heap = place == Place::Heap;
+                let mut mapping = mapping.clone();
+                // What merges with the fence may reach to where the heap would be.
+                if mapping.name == "[heap]" && !is_heap {
+                    mapping.name = "";
+                }
+                let name = if is_heap { "heap " } else { "annex " };
+                line(out, &mapping, name, &starts, range.start)?;
                 out.write_char('\n')?;
             }
         }

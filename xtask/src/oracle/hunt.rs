@@ -27,8 +27,14 @@ pub(super) struct Hunt<'a> {
 }
 
 impl Hunt<'_> {
-    /// Finds all differences of some seeds.
-    pub(super) fn seeds(&self, seeds: &[u64], report: &mut Report, progress: &mut Progress) -> Result<()> {
+    /// Finds all differences of some seeds of a batch that began with `first`.
+    pub(super) fn seeds(
+        &self,
+        first: u64,
+        seeds: &[u64],
+        report: &mut Report,
+        progress: &mut Progress,
+    ) -> Result<()> {
         for seeds in seeds.chunks(SEEDS) {
             let ranges: Vec<(u64, u64)> = seeds.iter().map(|&seed| (seed, seed + 1)).collect();
             let texts = self.sides.run_seeds(Detail::Calls, &ranges)?;
@@ -42,14 +48,31 @@ impl Hunt<'_> {
                         scripts.extend(self.judge(difference, name, report, progress)?);
                     }
                     None => {
-                        let text = format!("seed {seed} differs only in company of others");
-                        report.troubles.push(text);
+                        progress.hide();
+                        report.troubles.push(self.in_company(first, *seed)?);
                     }
                 }
             }
             self.rest(scripts, report, progress)?;
         }
         Ok(())
+    }
+
+    /// Says in what a seed differs that does so only where others run before it.
+    fn in_company(&self, first: u64, seed: u64) -> Result<String> {
+        let texts = self.sides.run_seeds(Detail::Calls, &[(first, seed + 1)])?;
+        let difference = Difference::find(&texts, &seed.to_string());
+        Ok(match difference {
+            Some(difference) => {
+                println!(
+                    "seed {seed}, after those from {first} on: {}",
+                    difference.signature()
+                );
+                difference.print(false);
+                format!("seed {seed} differs only in company of others")
+            }
+            None => format!("seed {seed} differed once, and not again"),
+        })
     }
 
     /// Compares what is left of scripts, until nothing differs any more.

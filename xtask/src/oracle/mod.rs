@@ -230,7 +230,7 @@ impl Oracle {
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect();
-        hunt.seeds(&differing, report, progress)
+        hunt.seeds(from, &differing, report, progress)
     }
 }
 
