@@ -49,7 +49,7 @@ impl Hunt<'_> {
                     }
                     None => {
                         progress.hide();
-                        report.troubles.push(self.in_company(first, *seed)?);
+                        report.troubles.extend(self.in_company(first, *seed)?);
                     }
                 }
             }
@@ -58,8 +58,8 @@ impl Hunt<'_> {
         Ok(())
     }
 
-    /// Says in what a seed differs that does so only where others run before it.
-    fn in_company(&self, first: u64, seed: u64) -> Result<String> {
+    /// Says in what a seed differs that does so only where others run before it, unless that is known.
+    fn in_company(&self, first: u64, seed: u64) -> Result<Option<String>> {
         let texts = self.sides.run_seeds(Detail::Calls, &[(first, seed + 1)])?;
         let difference = Difference::find(&texts, &seed.to_string());
         Ok(match difference {
@@ -69,9 +69,9 @@ impl Hunt<'_> {
                     difference.signature()
                 );
                 difference.print(false);
-                format!("seed {seed} differs only in company of others")
+                Some(format!("seed {seed} differs only in company of others"))
             }
-            None => format!("seed {seed} differed once, and not again"),
+            None => Some(format!("seed {seed} differed once, and not again")),
         })
     }
 

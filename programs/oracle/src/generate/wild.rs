@@ -51,6 +51,8 @@ const EDGES: [u64; 16] = [
     u64::MAX,
 ];
 
+/// The end of the address space.
+const TOP: u64 = 1 << 48;
 /// Numbers of system calls that there are not, and will not be soon.
 const NO_CALLS: [u64; 6] = [244, 600, 4095, 1 << 31, u32::MAX as u64, u64::MAX];
 
@@ -133,8 +135,9 @@ fn wild_length(random: &mut Random) -> u64 {
 fn is_harmless(call: &Call) -> bool {
     let [first, second, third, fourth, fifth, ..] = call.words;
     match call.kind {
-        // What these do to the fence and the program itself does no harm, and is put back.
-        Kind::Mincore | Kind::Mlock | Kind::Mlock2 | Kind::Munlock | Kind::Msync | Kind::Raw => true,
+        Kind::Raw => true,
+        // What these do to the fence does no harm, and is put back; but whoever looks at the program finds it elsewhere on each system.
+        Kind::Mincore | Kind::Mlock | Kind::Mlock2 | Kind::Munlock | Kind::Msync => is_far(first, second),
         Kind::Mremap => {
             let onto_itself = second.wrapping_add(PAGE - 1) < PAGE && untag(first) == fifth;
             is_ours(first, second)
@@ -145,9 +148,19 @@ fn is_harmless(call: &Call) -> bool {
     }
 }
 
+/// Whether a range is no range of anybody's, or lies in the arena or the fence, far from both ends of the address space, where the
+/// program itself is.
+fn is_far(at: u64, length: u64) -> bool {
+    const NEAR: u64 = 1 << 40;
+    let start = untag(at) & !(PAGE - 1);
+    let end = start
+        .checked_add(length)
+        .and_then(|end| end.checked_add(2 * PAGE));
+    start >= TOP || start >= NEAR && end.is_none_or(|end| end <= TOP - NEAR)
+}
+
 /// Whether a range lies in the arena, or is no range of anybody's.
 fn is_ours(at: u64, length: u64) -> bool {
-    const TOP: u64 = 1 << 48;
     let arena = Place::Arena.range();
     [at, untag(at)].into_iter().all(|at| {
         let start = at & !(PAGE - 1);
