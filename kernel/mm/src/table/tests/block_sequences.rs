@@ -125,7 +125,7 @@ fn a_fork_takes_the_right_to_write_away_once() {
     let mut child = pair.tables.for_fork(Asid(6), std::iter::once(range)).unwrap();
     pair.machine.take_log();
     let parts = std::iter::once((range, Sharing::CopyOnWrite));
-    pair.tables.share(&mut child, parts, |_| {});
+    pair.tables.share(&mut child, parts, Users::Told, |_| {});
     let log = pair.machine.take_log();
     let flushes = log
         .iter()
