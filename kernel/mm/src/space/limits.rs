@@ -91,7 +91,8 @@ pub struct Limits {
     pub locked: u64,
     /// `vm.max_map_count`: the number of mappings.
     pub max_map_count: u64,
-    /// `vm.mmap_min_addr`: below it only a program with [`Capabilities::SYS_RAWIO`] maps. See [`Limits::lowest_placed`] too.
+    /// `vm.mmap_min_addr`: below it only a program with [`Capabilities::SYS_RAWIO`] maps. The kernel itself
+    /// places nothing below 0x8000, even where this is lower.
     pub mmap_min_addr: u64,
     /// Pages of memory in the machine.
     pub memory_pages: u64,
