@@ -86,6 +86,10 @@ pub fn observe(system: &impl System, also: &[Place], out: &mut Output) -> Result
 fn line(out: &mut Output, mapping: &Mapping<'_>, place: &str, starts: &Starts, start: u64) -> fmt::Result {
     // Private mappings of `/dev/zero` have offsets that are addresses.
     let offset = u64::from_str_radix(mapping.offset, 16).unwrap_or(u64::MAX);
+    let offset = match starts.range(Place::Arena).contains(&offset) {
+        true => starts.nominal(offset),
+        false => offset,
+    };
     let page = |address: u64| address.saturating_sub(start) / PAGE as u64;
     write!(
         out,
@@ -93,7 +97,7 @@ fn line(out: &mut Output, mapping: &Mapping<'_>, place: &str, starts: &Starts, s
         page(mapping.range.start),
         page(mapping.range.end),
         mapping.permissions,
-        starts.nominal(offset),
+        offset,
         kind(mapping.name)
     )
 }
