@@ -7,7 +7,7 @@ use super::{AddressSpace, Backing, MapRequest, Refusal, round_up_to_page};
 use crate::machine::Machine;
 use crate::object::Object;
 use crate::vma::{self, Origin, Prot, Vma, VmaFlags};
-use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 use linux_raw_sys::general as linux;
 
 /// What `MAP_SHARED` does not complain about, and `MAP_SHARED_VALIDATE` allows (Linux's `LEGACY_MAP_MASK`).
@@ -94,7 +94,8 @@ impl<M: Machine> AddressSpace<M> {
             return Err(Errno::EINVAL);
         }
         let len = request.len.checked_next_multiple_of(size).ok_or(Errno::ENOMEM)?;
-        if !fixed && !self.view().has_room(len, size) {
+        let leaves_space = len > TASK_SIZE || fixed && request.addr > TASK_SIZE - len;
+        if leaves_space || !fixed && !self.view().has_room(len, size) {
             return Err(Errno::ENOMEM);
         }
         check_file_kind(flags)?;

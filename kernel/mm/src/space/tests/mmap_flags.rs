@@ -26,6 +26,11 @@ fn there_are_no_huge_pages_to_be_had() {
     assert_eq!(map(0, P, DROPPABLE | HUGETLB), Err(Errno::EINVAL));
     assert_eq!(map(A + P, P, PRIVATE | FIXED | HUGETLB), Err(Errno::EINVAL));
     assert_eq!(map(A, P, PRIVATE | FIXED | HUGETLB), Err(Errno::ENOMEM));
+    assert_eq!(
+        map(A | 0x7a << 56, P, DROPPABLE | FIXED | HUGETLB),
+        Err(Errno::ENOMEM),
+        "the place comes before the type"
+    );
     let object = world.memory(1);
     assert_eq!(
         world.map_object(0, P, RW, PRIVATE | HUGETLB, &object, 0),
