@@ -176,6 +176,16 @@ fn one_flush_moves_any_amount() {
 }
 
 #[test]
+fn a_table_that_only_the_moved_pages_are_in_comes_along() {
+    let mut pair = with_pages(HARDWARE | MmuFeatures::TLB_RANGE, 512, 4);
+    let flush = [DsbStores, Range(ASID, at(512), 4, Reach::Walk), Dsb];
+    // What is in the tables is visible before the first of them is, and that before what follows.
+    let log = relocated(&mut pair, pages(512, 4), 4 * GIB + 3);
+    assert_eq!(log, [&flush[..], &[DsbStores, DsbStores, Isb]].concat());
+    pair.finish();
+}
+
+#[test]
 fn a_few_range_instructions_are_better_than_the_whole_address_space_and_many_are_not() {
     let mut pair = with_pages(HARDWARE | MmuFeatures::TLB_RANGE, 16 * GIB, 1);
     let log = relocated(&mut pair, pages(16 * GIB, 5 * GIB), 512 * GIB);
