@@ -201,6 +201,11 @@ fn write_max_map_count(count: u64) -> Result<(), Errno> {
 pub(crate) fn settle_huge_pages() {
     let settings = [
         (c"/sys/kernel/mm/transparent_hugepage/enabled", "madvise"),
+        // Where the background makes one nevertheless, no page comes in by that.
+        (
+            c"/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none",
+            "0",
+        ),
         (
             c"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
             "4294967295",
