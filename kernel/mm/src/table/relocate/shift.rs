@@ -173,6 +173,7 @@ impl<M: Machine> Relocation<'_, M> {
     }
 
     /// Writes entries for `count` neighbouring pages, the first of which is `first` and was at `source`.
+    #[inline(always)]
     fn fill_run(&mut self, first: Descriptor, count: usize, source: VirtAddr) {
         let destination = self.destination(source);
         let (to, live) = self.target_leaf_table(destination);
