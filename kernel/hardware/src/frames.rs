@@ -12,6 +12,7 @@ use buddy_system_allocator::Heap;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use mm::machine::HANDFUL;
 use mm::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
 
 use crate::PhysRange;
@@ -40,8 +41,6 @@ const NO_BLOCK: u32 = u32::MAX;
 
 /// How many frames are kept aside at most.
 const ASIDE: usize = 64;
-/// How many frames can be given back at once.
-pub const HANDFUL: usize = 16;
 
 /// Where the frames of a block are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -67,6 +67,9 @@ impl Block {
     }
 }
 
+/// How many frames [`Frames::give_frames`] takes at once.
+pub const HANDFUL: usize = 16;
+
 /// Physical memory, taken and given back.
 ///
 /// # Safety
@@ -83,7 +86,7 @@ pub unsafe trait Frames {
     /// Gives a frame back, also one that was handed out as part of a block.
     fn give_frame(&self, frame: Frame);
 
-    /// Gives several frames back, at most 16.
+    /// Gives several frames back, at most [`HANDFUL`].
     #[inline]
     fn give_frames(&self, frames: impl ExactSizeIterator<Item = Frame>) {
         frames.for_each(|frame| self.give_frame(frame));

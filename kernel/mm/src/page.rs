@@ -3,7 +3,7 @@
 //! Each entry of a table that maps the page holds one, and so does the object that it belongs to. Who gives up the last
 //! one gives the frame back; whoever gives up a mapping has flushed it from the TLB before.
 
-use crate::machine::{Block, Frame, FrameWords, Machine};
+use crate::machine::{Block, Frame, FrameWords, HANDFUL, Machine};
 use crate::{PAGE_SHIFT, PhysAddr};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -68,8 +68,6 @@ pub(crate) struct Releases<'m, M: Machine> {
     pages: [PhysAddr; HANDFUL],
     count: usize,
 }
-
-const HANDFUL: usize = 16;
 
 impl<'m, M: Machine> Releases<'m, M> {
     /// With nothing given up so far.
