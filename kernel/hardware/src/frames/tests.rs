@@ -1,4 +1,7 @@
 use super::*;
+use crate::PhysRange;
+use core::alloc::Layout;
+use core::sync::atomic::AtomicU32;
 use proptest::prelude::*;
 use std::boxed::Box;
 use std::collections::BTreeSet;

@@ -41,7 +41,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Maps the first stack of a program: `len` bytes that end at `top`, readable and writable, growing downwards at a
-    /// fault as far as [`Limits::stack`] allows; `/proc/PID/maps` calls it `[stack]`.
+    /// fault as far as [`Limits::stack`](super::Limits::stack) allows; `/proc/PID/maps` calls it `[stack]`.
     ///
     /// # Errors
     /// `ENOMEM` where the range is not free or there is no memory.
@@ -54,7 +54,7 @@ impl<M: Machine> AddressSpace<M> {
     ///
     /// # Errors
     /// `EINVAL` for a range that is empty, not page-aligned or not below the end; `ENOMEM` where a mapping would be
-    /// split and there are [`Limits::max_map_count`] already, or no memory is left.
+    /// split and there are [`Limits::max_map_count`](super::Limits::max_map_count) already, or no memory is left.
     pub fn munmap(&mut self, addr: u64, len: u64) -> Result<(), Errno> {
         self.begin_call();
         self.unmap_request(addr, len)
@@ -133,7 +133,7 @@ impl<M: Machine> AddressSpace<M> {
     ///
     /// # Errors
     /// `EINVAL` for flags and for a range that wraps around; `EPERM` where the program may lock nothing; `ENOMEM` above
-    /// [`Limits::locked`], at a hole, behind which nothing is locked, at the limit of mappings, and where a page cannot be brought in;
+    /// [`Limits::locked`](super::Limits::locked), at a hole, behind which nothing is locked, at the limit of mappings, and where a page cannot be brought in;
     /// `EAGAIN` where memory runs out.
     pub fn mlock(&mut self, addr: u64, len: u64, flags: u64) -> Result<(), Errno> {
         self.begin_call();
