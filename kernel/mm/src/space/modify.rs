@@ -3,7 +3,8 @@
 use super::AddressSpace;
 use super::view::{View, is_whole};
 use crate::machine::Machine;
-use crate::vma::{Vma, merge};
+use crate::vma::merge::Sides;
+use crate::vma::{Place, Vma};
 use crate::{Errno, PageRange, VirtAddr};
 
 /// Why something cannot be done, and where mappings were already cut when Linux found out. The cuts stay: programs see them in
@@ -43,22 +44,35 @@ impl Refusal {
 }
 
 impl<M: Machine> AddressSpace<M> {
-    /// Changes `part` of `vma` as `change` says, and merges it with a neighbour that it has become equal to (Linux's
-    /// `vma_modify`). Room for two more mappings is reserved.
+    /// Changes `part` of `vma` as `change` says, and merges it with a neighbour that it has become equal to. Room for two more
+    /// mappings is reserved.
     ///
     /// # Errors
-    /// `ENOMEM` at the limit of mappings, `EINVAL` for part of the vdso.
+    /// As for [`AddressSpace::modify_at`].
     pub(super) fn modify(
         &mut self,
         vma: &Vma,
         part: PageRange,
-        change: impl Fn(&mut Vma),
+        change: impl FnOnce(&mut Vma),
     ) -> Result<(), Errno> {
-        let mut changed = *vma;
-        change(&mut changed);
-        check_modify(&self.view(), vma, part, changed).map_err(|refusal| self.refuse(refusal))?;
-        self.cut_blocks(part);
-        self.tree.modify(part, change);
+        let mut part = vma.with_range(part);
+        change(&mut part);
+        let mut place = Place::NOWHERE;
+        self.tree.seek(vma.start(), &mut place);
+        self.modify_at(&place, vma, &part)
+    }
+
+    /// Changes a part of `vma`, which is at `place`, to `part`, and merges it with a neighbour that it has become equal to (Linux's
+    /// `vma_modify`). Room for two more mappings is reserved.
+    ///
+    /// # Errors
+    /// `ENOMEM` at the limit of mappings, `EINVAL` for part of the vdso.
+    #[inline]
+    pub(super) fn modify_at(&mut self, place: &Place, vma: &Vma, part: &Vma) -> Result<(), Errno> {
+        let sides = self.tree.sides_at(place, vma, part);
+        check_modify(&self.view(), vma, part.range, sides).map_err(|refusal| self.refuse(refusal))?;
+        self.cut_blocks(part.range);
+        self.tree.modify_at(place, vma, part, sides);
         Ok(())
     }
 
@@ -72,10 +86,12 @@ impl<M: Machine> AddressSpace<M> {
     }
 }
 
-/// Whether the part can be cut off where that is needed: `changed` is the whole mapping as the part will be.
-fn check_modify(view: &View<'_>, vma: &Vma, part: PageRange, changed: Vma) -> Result<(), Refusal> {
+/// Whether the part can be cut off where that is needed, if it merges with the neighbours on `sides`.
+#[inline]
+fn check_modify(view: &View<'_>, vma: &Vma, part: PageRange, sides: Sides) -> Result<(), Refusal> {
     let (left, right) = (part.start() == vma.start(), part.end() == vma.end());
-    if left && right || (left || right) && joins(view, vma, part, changed) {
+    // Where it joins the neighbour at one end, only a border moves.
+    if left && right || sides.prev || sides.next {
         return Ok(());
     }
     let spare = view.limits.max_map_count.saturating_sub(view.tree.len());
@@ -89,22 +105,4 @@ fn check_modify(view: &View<'_>, vma: &Vma, part: PageRange, changed: Vma) -> Re
         return Err(Refusal::behind_cut(Errno::ENOMEM, part.start()));
     }
     Ok(())
-}
-
-/// Whether a part at one end of a mapping joins the neighbour there, so that only a border moves.
-fn joins(view: &View<'_>, vma: &Vma, part: PageRange, changed: Vma) -> bool {
-    let left = part.start() == vma.start();
-    let prev = if left {
-        view.tree.around(vma.start()).0
-    } else {
-        None
-    };
-    let next = if left {
-        None
-    } else {
-        view.tree.find_or_next(vma.end())
-    };
-    let changed = changed.with_range(part);
-    let sides = merge::sides(prev.as_ref(), &changed, next.as_ref(), merge::Origin::Usual);
-    sides.prev || sides.next
 }

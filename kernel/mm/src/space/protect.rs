@@ -4,7 +4,7 @@ use super::AddressSpace;
 use super::view::{Freed, View};
 use crate::machine::Machine;
 use crate::remap::untagged;
-use crate::vma::{Prot, Vma, VmaFlags};
+use crate::vma::{Place, Prot, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 use linux_raw_sys::general::{PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE};
 
@@ -33,17 +33,22 @@ impl<M: Machine> AddressSpace<M> {
         let Some(request) = decode(addr, len, prot)? else {
             return Ok(());
         };
-        let (range, mut vma) = first_checks(&self.view(), &request)?;
+        let mut place = Place::NOWHERE;
+        let first = self.tree.seek(request.range.start(), &mut place);
+        let range = first_checks(first.as_ref(), &request)?;
+        let mut vma = first.ok_or(Errno::ENOMEM)?;
         // The first and the last mapping may each be cut once.
         self.tree.reserve(2)?;
         loop {
             let part = vma.range.intersection(range).ok_or(Errno::ENOMEM)?;
             let change = plan(&self.view(), &vma, part, request.prot)?;
             if let Some(flags) = change {
-                self.modify(&vma, part, |vma| {
-                    vma.prot = request.prot;
-                    vma.flags = flags;
-                })?;
+                let changed = Vma {
+                    prot: request.prot,
+                    flags,
+                    ..vma.with_range(part)
+                };
+                self.modify_at(&place, &vma, &changed)?;
                 self.protect_pages(part, request.prot);
                 if becomes_writable_locked(&vma, request.prot) {
                     self.populate(part);
@@ -52,7 +57,10 @@ impl<M: Machine> AddressSpace<M> {
             if part.end() == range.end() {
                 return Ok(());
             }
-            vma = self.tree.find(part.end()).ok_or(Errno::ENOMEM)?;
+            let next = self.tree.seek(part.end(), &mut place);
+            vma = next
+                .filter(|next| next.start() <= part.end())
+                .ok_or(Errno::ENOMEM)?;
         }
     }
 }
@@ -105,24 +113,23 @@ fn decode(addr: u64, len: u64, prot: u64) -> Result<Option<Request>, Errno> {
     }))
 }
 
-/// What Linux finds out about the first mapping; answers the range with its start where it has to be, and the mapping.
-fn first_checks(view: &View<'_>, request: &Request) -> Result<(PageRange, Vma), Errno> {
+/// What Linux finds out about the first mapping, the one that holds the start of the range or is the first one behind; answers the
+/// range with its start where it has to be.
+#[inline]
+fn first_checks(first: Option<&Vma>, request: &Request) -> Result<PageRange, Errno> {
     let range = request.range;
-    let vma = view
-        .tree
-        .find_or_next(range.start())
-        .filter(|vma| vma.start() < range.end());
-    let vma = vma.ok_or(Errno::ENOMEM)?;
-    let range = match request.grows {
+    let vma = first
+        .filter(|vma| vma.start() < range.end())
+        .ok_or(Errno::ENOMEM)?;
+    match request.grows {
         Grows::Down if vma.flags.contains(VmaFlags::GROWSDOWN) => {
-            PageRange::new(vma.start(), range.end()).ok_or(Errno::ENOMEM)?
+            PageRange::new(vma.start(), range.end()).ok_or(Errno::ENOMEM)
         }
-        Grows::Down => return Err(Errno::EINVAL),
-        _ if vma.start() > range.start() => return Err(Errno::ENOMEM),
-        Grows::Up => return Err(Errno::EINVAL),
-        Grows::No => range,
-    };
-    Ok((range, vma))
+        Grows::Down => Err(Errno::EINVAL),
+        _ if vma.start() > range.start() => Err(Errno::ENOMEM),
+        Grows::Up => Err(Errno::EINVAL),
+        Grows::No => Ok(range),
+    }
 }
 
 /// Whether a private locked mapping becomes writable: its copies are made now, lest a write has to wait for them.

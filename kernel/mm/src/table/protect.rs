@@ -3,6 +3,7 @@
 use super::PageTables;
 use super::descriptor::{Attributes, Descriptor, Leaf};
 use super::detach::{Extent, Start};
+use super::few::in_one_table;
 use super::level::Level;
 use super::page::Table;
 use crate::PageRange;
@@ -22,12 +23,40 @@ impl<M: Machine> PageTables<M> {
         if range.is_empty() {
             return;
         }
-        let Some(Start { level, table }) = self.lowest(range) else {
-            return;
-        };
         let mut edit = Edit { edit, last: None };
-        if self.protect_in(level, table, range, &mut edit) {
+        let outdated = match self.protect_few(range, &mut edit) {
+            Some(outdated) => outdated,
+            None => self.protect_all(range, &mut edit),
+        };
+        if outdated {
             self.flush(range, Reach::Leaf);
+        }
+    }
+
+    /// [`PageTables::protect_all`] of pages of one leaf table, the short way; `None` if that leads nowhere.
+    #[inline]
+    fn protect_few(
+        &mut self,
+        range: PageRange,
+        edit: &mut Edit<impl Fn(Attributes) -> Attributes>,
+    ) -> Option<bool> {
+        if !in_one_table(Level::Pte, range) {
+            return None;
+        }
+        let (level, table, entry) = self.walk(range.start());
+        if level != Level::Pte {
+            return entry.is_absent().then_some(false);
+        }
+        let (first, count) = (Level::Pte.index(range.start()), range.pages() as usize);
+        self.counters.read += (Level::Pte as usize + count) as u64;
+        Some(self.protect_pages(table, first..first + count, edit))
+    }
+
+    /// Edits what there is of `range`; answers whether a TLB may remember what no longer holds.
+    fn protect_all(&mut self, range: PageRange, edit: &mut Edit<impl Fn(Attributes) -> Attributes>) -> bool {
+        match self.lowest(range) {
+            Some(Start { level, table }) => self.protect_in(level, table, range, edit),
+            None => false,
         }
     }
 

@@ -97,75 +97,6 @@ impl VmaTree {
         self.join_in(&path, prev.as_ref(), &vma, next.as_ref(), sides)
     }
 
-    /// Changes protection, flags, userfaultfd or name of the part of one mapping that lies in `range`, as `change` says; the part is
-    /// cut off, or merges with a neighbour that has become equal (Linux's `vma_modify`). Answers the mapping that the part now
-    /// belongs to. Adds at most two.
-    ///
-    /// `change` must leave range, backing and anonymous part as they are.
-    ///
-    /// # Panics
-    /// If `range` is empty or not within one mapping, or too little is reserved.
-    pub fn modify(&mut self, range: PageRange, change: impl FnOnce(&mut Vma)) -> Vma {
-        self.forget_plain();
-        let mut path = Path::NOWHERE;
-        let vma = self.expect_at(range.start(), &mut path);
-        assert!(
-            vma.range.covers(range) && !range.is_empty(),
-            "{range:?} is not within {vma:?}"
-        );
-        let mut part = vma.with_range(range);
-        change(&mut part);
-        let prev = if range.start() == vma.start() {
-            self.before(&path)
-        } else {
-            None
-        };
-        let next = if range.end() == vma.end() {
-            self.behind(&path)
-        } else {
-            None
-        };
-        let sides = merge::sides(prev.as_ref(), &part, next.as_ref(), Origin::Usual);
-        let merged = merge::merged(prev.as_ref(), &part, next.as_ref(), sides);
-        let head = PageRange::between(vma.start(), range.start());
-        let tail = PageRange::between(range.end(), vma.end());
-        if self.absorb_whole(&path, &vma, &merged, sides) {
-            return merged;
-        }
-        match (sides.prev, sides.next) {
-            (false, false) if head.is_empty() && tail.is_empty() => self.replace_at(&path, &part),
-            (false, false) => self.carve(&path, &vma, &part),
-            (true, true) => {
-                self.remove_at(&path);
-                self.remove(range.end());
-                self.replace(merged.start(), &merged);
-            }
-            (true, false) => {
-                self.shrink_to(&path, &vma, tail);
-                self.replace(merged.start(), &merged);
-            }
-            (false, true) => {
-                self.shrink_to(&path, &vma, head);
-                self.replace(range.end(), &merged);
-            }
-        }
-        merged
-    }
-
-    /// Makes `merged` of the mapping at `path` and its neighbours on `sides`, if it becomes part of it as a whole and one leaf holds all;
-    /// answers whether that is so.
-    fn absorb_whole(&mut self, path: &Path, vma: &Vma, merged: &Vma, sides: Sides) -> bool {
-        if !merged.range.covers(vma.range) || merged.range == vma.range {
-            return false;
-        }
-        let more = usize::from(sides.prev) + usize::from(sides.next);
-        if !sides.prev {
-            return self.absorb(path, more, merged);
-        }
-        self.back_in_same_leaf(path)
-            .is_some_and(|first| self.absorb(&first, more, merged))
-    }
-
     /// Changes one whole mapping where it is, and merges it with nobody: for what a fault, `MREMAP_DONTUNMAP` or `mseal` do.
     /// `change` must leave the range as it is.
     ///
@@ -238,7 +169,7 @@ impl VmaTree {
     }
 
     /// Leaves of the mapping at `path` only `rest`, which may be nothing.
-    fn shrink_to(&mut self, path: &Path, vma: &Vma, rest: PageRange) {
+    pub(super) fn shrink_to(&mut self, path: &Path, vma: &Vma, rest: PageRange) {
         if rest.is_empty() {
             self.remove_at(path);
         } else {
@@ -309,7 +240,7 @@ impl VmaTree {
     }
 
     /// Changes the mapping that holds `addr` to `vma`.
-    fn replace(&mut self, addr: VirtAddr, vma: &Vma) {
+    pub(super) fn replace(&mut self, addr: VirtAddr, vma: &Vma) {
         let path = self.locate(addr.get());
         self.replace_at(&path, vma);
     }
@@ -322,7 +253,7 @@ impl VmaTree {
 
     /// The mapping that holds `addr`, and the way to it.
     #[inline]
-    fn expect_at(&self, addr: VirtAddr, path: &mut Path) -> Vma {
+    pub(super) fn expect_at(&self, addr: VirtAddr, path: &mut Path) -> Vma {
         assert!(!self.is_empty(), "no mapping at {addr}");
         self.lead(path, addr.get());
         match self.at(path) {

@@ -8,7 +8,6 @@ use super::leaf::{Extent, LEAF};
 use super::path::Path;
 use super::propagate::Change;
 use super::summary::Sums;
-use crate::PageRange;
 use crate::vma::Vma;
 use crate::vma::merge::{Relation, relation};
 
@@ -160,80 +159,6 @@ impl VmaTree {
         }
     }
 
-    /// Changes a part of `old`, the mapping at `path`, to `part`: what is left of `old` on one side or on both becomes mappings of
-    /// their own.
-    pub(super) fn carve(&mut self, path: &Path, old: &Vma, part: &Vma) {
-        let head = PageRange::between(old.start(), part.start());
-        let tail = PageRange::between(part.end(), old.end());
-        let more = usize::from(!head.is_empty()) + usize::from(!tail.is_empty());
-        if self.leaf(path).len() + more > LEAF {
-            self.split_leaf(path);
-            let path = self.locate(old.start().get());
-            return self.carve(&path, old, part);
-        }
-        let pair = if head.is_empty() {
-            self.pair_with_previous(path, part)
-        } else {
-            self.leaf(path).pair(path.at())
-        };
-        let next_leaf = tail.is_empty() && path.at() + 1 == self.leaf(path).len();
-        let next = if next_leaf { self.step_on(path) } else { None };
-        let mut change = Change {
-            span: 0,
-            sums: Sums::NONE,
-            removed: 0,
-            added: 0,
-        };
-        let (first, last) = (path.at(), path.at() + more);
-        let leaf = self.leaves.get_mut(path.steps[0].node);
-        change.sums.subtract(&Sums::of(old));
-        change.sums.remove_pair(leaf.pair(first));
-        let inner = first + 1 < leaf.len();
-        if inner {
-            change.sums.remove_pair(leaf.pair(first + 1));
-        }
-        let mut at = first;
-        if !head.is_empty() {
-            leaf.extent_mut(at).len = head.len();
-            at += 1;
-            leaf.insert(
-                at,
-                Extent {
-                    gap: 0,
-                    len: part.range.len(),
-                },
-                part,
-            );
-        } else {
-            leaf.extent_mut(at).len = part.range.len();
-            leaf.set_traits(at, part);
-        }
-        if !tail.is_empty() {
-            leaf.insert(
-                at + 1,
-                Extent {
-                    gap: 0,
-                    len: tail.len(),
-                },
-                &old.with_range(tail),
-            );
-        }
-        if first == 0 {
-            leaf.head = pair;
-        }
-        for at in first..=last {
-            change.sums.add(&Sums::of(&leaf.get(at, 0)));
-            change.sums.add_pair(leaf.pair(at));
-        }
-        if inner {
-            change.sums.add_pair(leaf.pair(last + 1));
-        }
-        self.propagate(path, &change);
-        if let Some(next) = next {
-            self.set_gap_and_head(&next, 0, part);
-        }
-    }
-
     /// Makes `vma` of the mapping at `path` and of `more` mappings behind it, which it covers exactly, if one leaf holds them and the one
     /// behind; answers whether it does.
     pub(super) fn absorb(&mut self, path: &Path, more: usize, vma: &Vma) -> bool {
@@ -272,7 +197,7 @@ impl VmaTree {
 
     /// Changes what the first mapping of the leaf at `path` knows of the one before it, which is now `prev`; its end has moved
     /// by `span`.
-    fn set_gap_and_head(&mut self, path: &Path, span: u64, prev: &Vma) {
+    pub(super) fn set_gap_and_head(&mut self, path: &Path, span: u64, prev: &Vma) {
         let leaf = self.leaf(path);
         let gap = leaf.extents()[0].gap.wrapping_sub(span);
         let pair = if gap == 0 {
@@ -334,7 +259,7 @@ impl VmaTree {
 
     /// What `vma`, put before `path` or in its place, is to the mapping before it.
     #[inline]
-    fn pair_with_previous(&self, path: &Path, vma: &Vma) -> Relation {
+    pub(super) fn pair_with_previous(&self, path: &Path, vma: &Vma) -> Relation {
         if path.base != vma.start().get() {
             return Relation::Apart;
         }

@@ -178,6 +178,44 @@ impl Leaf {
         self.len += 1;
     }
 
+    /// Makes room for `count` mappings before mapping `at`, in slots and with extents that are the caller's to fill.
+    #[inline]
+    fn open(&mut self, at: usize, count: usize) {
+        debug_assert!(at <= self.len && self.len + count <= LEAF);
+        let below = low_nibbles(at);
+        let slots = self.order >> (4 * self.len) & low_nibbles(count);
+        let moved = self.order & !below & low_nibbles(self.len);
+        let above = self.order & !low_nibbles(self.len + count);
+        self.order = self.order & below | above | moved << (4 * count) | slots << (4 * at);
+        self.len += count;
+        let extents = &mut self.extents[at..self.len];
+        for to in (count..extents.len()).rev() {
+            extents[to] = extents[to - count];
+        }
+    }
+
+    /// Makes `part` a mapping of its own, which is a part of `old`, mapping `at`; so are the rests of that before and behind it. The
+    /// extents of the others stay.
+    #[inline]
+    pub(super) fn cut(&mut self, at: usize, old: &Vma, part: &Vma) {
+        let (head, tail) = (part.start() - old.start(), old.end() - part.end());
+        let more = usize::from(head != 0) + usize::from(tail != 0);
+        self.open(at + 1, more);
+        let mut to = at;
+        if head != 0 {
+            self.extents[at].len = head;
+            to += 1;
+            self.extents[to].gap = 0;
+        }
+        self.extents[to].len = part.range.len();
+        self.set_traits(to, part);
+        if tail != 0 {
+            let rest = PageRange::between(part.end(), old.end());
+            self.extents[to + 1] = Extent { gap: 0, len: tail };
+            self.set_traits(to + 1, &old.with_range(rest));
+        }
+    }
+
     /// Takes mapping `at` out; the extents of the others stay.
     pub(super) fn remove(&mut self, at: usize) {
         debug_assert!(at < self.len);

@@ -14,6 +14,11 @@ pub struct Place {
     pub(super) path: Path,
 }
 
+impl Place {
+    /// None yet.
+    pub const NOWHERE: Self = Self { path: Path::NOWHERE };
+}
+
 /// A mapping that can move as it is, and where to: found by [`VmaTree::lone_move`], made by [`VmaTree::move_lone`].
 pub struct LoneMove {
     /// The mapping of the same leaf before which it goes.

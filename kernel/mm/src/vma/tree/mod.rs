@@ -16,6 +16,7 @@ mod inner;
 mod iter;
 mod leaf;
 mod lone;
+mod modify;
 mod path;
 mod piece;
 mod pool;

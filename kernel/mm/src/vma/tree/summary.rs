@@ -100,7 +100,13 @@ impl Sums {
     /// Those of one mapping, without its pair.
     #[inline]
     pub(super) fn of(vma: &Vma) -> Self {
-        let mut sums = Self::of_bytes(vma, vma.range.len());
+        Self::of_len(vma, vma.range.len())
+    }
+
+    /// Those of a mapping of `len` bytes that is otherwise like `vma`.
+    #[inline]
+    pub(super) fn of_len(vma: &Vma, len: u64) -> Self {
+        let mut sums = Self::of_bytes(vma, len);
         let sealed = vma.flags.contains(VmaFlags::SEALED);
         sums.0[COUNT_SEALED] = 1 + if sealed { UPPER } else { 0 };
         let indivisible = if vma.refuses_dontunmap() { UPPER } else { 0 };
