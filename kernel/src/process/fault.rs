@@ -12,17 +12,15 @@ use crate::arch::{Cause, Fault, UserFrame};
 /// Deals with an exception that the running program has caused: makes good a page fault, or raises the signal that is due.
 pub(crate) fn user_fault(frame: &mut UserFrame, fault: Fault) {
     let thread = current();
-    if let Cause::Memory { address, access } = fault.cause() {
-        let resolved = thread.process.space.lock().fault(address, access);
-        match resolved {
-            Ok(()) => {}
-            Err(error) => signal::force(&thread, frame, memory_signal(error, address, fault.esr)),
-        }
-    } else {
+    let Cause::Memory { address, access } = fault.cause() else {
         let signal = signal_for(fault.cause(), frame.pc, fault.esr);
         signal::force(&thread, frame, signal);
+    };
+    let resolved = thread.process.space.lock().fault(address, access);
+    if let Err(error) = resolved {
+        signal::force(&thread, frame, memory_signal(error, address, fault.esr));
     }
-    signal::if_due(&thread, frame);
+    signal::if_due_at_end(&thread, frame);
 }
 
 /// Makes good an access to the program's memory that the kernel made for it. `false` where the mappings don't allow it.

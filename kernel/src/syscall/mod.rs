@@ -34,8 +34,8 @@ use crate::process::{self, Process};
 /// What a call answers: the value in `x0`, or the errno that goes there negated.
 type Answer = Result<u64, Errno>;
 
-/// What makes a call.
-type Handler = fn(&mut Call<'_>) -> Answer;
+/// What the number of a call leads to: it makes the call that the frame asks for, and answers it there.
+type Entry = fn(&mut UserFrame, Current);
 
 /// One system call: the program's registers, and who makes it.
 struct Call<'a> {
@@ -91,11 +91,20 @@ impl Call<'_> {
 }
 
 /// Makes the system call that `frame` asks for, and what signals it brings about.
+#[inline]
 pub(crate) fn dispatch(frame: &mut UserFrame) {
     let thread = process::current();
     // Linux looks at the lower half of the register.
     let number = frame.x[8] as u32 as usize;
-    let handler = table::TABLE.get(number).copied().unwrap_or(trace::missing);
+    match table::TABLE.get(number) {
+        Some(entry) => entry(frame, thread),
+        None => table::MISSING(frame, thread),
+    }
+}
+
+/// Makes one call by its handler, which becomes a part of the caller: there is a function for each call, with one entry and one exit.
+#[inline(always)]
+fn make(frame: &mut UserFrame, thread: Current, handler: impl FnOnce(&mut Call<'_>) -> Answer) {
     let mut call = Call { frame, thread };
     let answer = handler(&mut call);
     let Call { frame, thread } = call;
@@ -103,5 +112,5 @@ pub(crate) fn dispatch(frame: &mut UserFrame) {
         Ok(value) => value,
         Err(errno) => (-i64::from(errno.number())) as u64,
     };
-    process::signal::if_due(&thread, frame);
+    process::signal::if_due_at_end(&thread, frame);
 }

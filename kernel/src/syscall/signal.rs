@@ -62,10 +62,9 @@ pub(super) fn rt_sigpending(call: &mut Call<'_>) -> Answer {
     call.pointer(0).write(&pending).map(|()| 0)
 }
 
-/// Answers what `x0` held when the handler interrupted it.
+/// Answers what `x0` held when the handler interrupted it, and changes all other registers, too.
 pub(super) fn rt_sigreturn(call: &mut Call<'_>) -> Answer {
-    signal::return_from_handler(&call.thread, call.frame);
-    Ok(call.frame.x[0])
+    signal::return_from_handler(&call.thread, call.frame)
 }
 
 pub(super) fn sigaltstack(call: &mut Call<'_>) -> Answer {

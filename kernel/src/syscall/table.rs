@@ -3,18 +3,21 @@
 use linux_raw_sys::general as linux;
 
 use super::{
-    Handler, absent, advice, credentials, descriptor, identity, io, ioctl, limit, lock, mapping, open, prctl,
-    signal, status, system, task, time, trace,
+    Entry, absent, advice, credentials, descriptor, identity, io, ioctl, limit, lock, make, mapping, open,
+    prctl, signal, status, system, task, time, trace,
 };
 
 /// One more than the highest number that Linux 7.3 has.
 const COUNT: usize = 472;
 
 /// The call for each number; those that don't exist here say so.
-pub(super) static TABLE: [Handler; COUNT] = build();
+pub(super) static TABLE: [Entry; COUNT] = build();
 
-const fn build() -> [Handler; COUNT] {
-    let mut table = [trace::missing as Handler; COUNT];
+/// The call for every other number.
+pub(super) const MISSING: Entry = |frame, thread| make(frame, thread, trace::missing);
+
+const fn build() -> [Entry; COUNT] {
+    let mut table = [MISSING; COUNT];
     let mut index = 0;
     while index < CALLS.len() {
         table[CALLS[index].0 as usize] = CALLS[index].1;
@@ -23,8 +26,15 @@ const fn build() -> [Handler; COUNT] {
     table
 }
 
+/// A list of calls, each with its number and the handler that answers it.
+macro_rules! calls {
+    ($(($number:path, $handler:path),)*) => {
+        &[$(($number, |frame, thread| make(frame, thread, $handler)),)*]
+    };
+}
+
 /// The calls that there are, by family.
-const CALLS: &[(u32, Handler)] = &[
+const CALLS: &[(u32, Entry)] = calls![
     // Memory.
     (linux::__NR_brk, mapping::brk),
     (linux::__NR_mmap, mapping::mmap),

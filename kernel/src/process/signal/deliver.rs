@@ -6,7 +6,7 @@ use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND};
 use mm::Errno;
 
 use super::{Default, Signal, default_of, frame};
-use crate::arch::UserFrame;
+use crate::arch::{self, UserFrame};
 use crate::process::abi::SignalAction;
 use crate::process::thread::Thread;
 use crate::process::{ExitStatus, crash, scheduler};
@@ -32,14 +32,16 @@ pub(crate) fn send(thread: &Thread, signal: Signal) -> Result<(), Errno> {
 }
 
 /// Delivers a signal that the running instruction has raised, at once: one that is blocked or ignored ends the process, since the
-/// program couldn't go on.
-pub(crate) fn force(thread: &Thread, frame: &mut UserFrame, signal: Signal) {
+/// program couldn't go on. Nothing on the kernel stack may have to be dropped.
+#[cold]
+pub(crate) fn force(thread: &Thread, frame: &mut UserFrame, signal: Signal) -> ! {
     let action = thread.process.actions.lock().get(signal.number);
     let blocked = thread.signals.lock().blocked.contains(signal.number);
     if blocked || action.handler == SIG_DFL || action.handler == SIG_IGN {
         end(thread, frame, signal);
     }
     handle(thread, frame, signal, action);
+    leave(thread, frame)
 }
 
 /// Does what is due about pending signals, on the way back to EL0: hardly ever anything.
@@ -48,6 +50,24 @@ pub(crate) fn if_due(thread: &Thread, frame: &mut UserFrame) {
     if thread.attention.load(Ordering::Acquire) {
         before_user(thread, frame);
     }
+}
+
+/// The same at the end of a system call or a fault. What is due may change any register of the program, which the quick way back
+/// doesn't look at; so the kernel is left here then.
+#[inline]
+pub(crate) fn if_due_at_end(thread: &Thread, frame: &mut UserFrame) {
+    // Whatever was noted with it is behind a lock.
+    if thread.attention.load(Ordering::Relaxed) {
+        leave(thread, frame);
+    }
+}
+
+/// Does what is due and leaves the kernel by all that `frame` holds. Nothing on the kernel stack may have to be dropped.
+#[cold]
+fn leave(thread: &Thread, frame: &mut UserFrame) -> ! {
+    before_user(thread, frame);
+    // SAFETY: the thread's address space is active. Only a system call or a fault that is over lies on the stack.
+    unsafe { arch::enter_user(frame) }
 }
 
 #[cold]
@@ -72,13 +92,14 @@ fn before_user(thread: &Thread, frame: &mut UserFrame) {
 }
 
 /// `rt_sigreturn`: takes the program back to where a handler interrupted it. A frame that makes no sense is a `SIGSEGV`.
-pub(crate) fn return_from_handler(thread: &Thread, frame: &mut UserFrame) {
+pub(crate) fn return_from_handler(thread: &Thread, frame: &mut UserFrame) -> ! {
     if frame::restore(thread, frame).is_err() {
         refuse_frame(thread, frame);
     }
     thread
         .attention
         .store(thread.signals.lock().is_due(), Ordering::Release);
+    leave(thread, frame)
 }
 
 /// Lets `frame` run the handler when EL0 is entered.

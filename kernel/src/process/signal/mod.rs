@@ -6,7 +6,7 @@ mod set;
 #[cfg(feature = "ktest")]
 mod tests;
 
-pub(crate) use deliver::{force, if_due, return_from_handler, send};
+pub(crate) use deliver::{force, if_due, if_due_at_end, return_from_handler, send};
 pub(crate) use set::Set;
 
 use alloc::vec::Vec;
