@@ -15,7 +15,7 @@ use crate::stopped::{Stopped, by};
 const PAGES: usize = 16;
 
 /// What the kernel answered, or its error.
-fn answered(call: &'static str, answer: isize) -> Result<usize, Stopped> {
+pub(crate) fn answered(call: &'static str, answer: isize) -> Result<usize, Stopped> {
     match answer {
         -4095..=-1 => Err(Stopped::Call(call, Errno(-answer as u16))),
         _ => Ok(answer as usize),
@@ -23,24 +23,26 @@ fn answered(call: &'static str, answer: isize) -> Result<usize, Stopped> {
 }
 
 /// Measures a call on the range of `pages` pages at `at`, in which no Rust object lies.
-macro_rules! measured {
+macro_rules! measured_call {
     ($number:ident, $at:expr, $pages:expr, $($more:expr),*) => {{
-        if !scratch::is_raw($at, $pages * PAGE) {
-            return Err(Stopped::Wrong("the program itself is in the way"));
+        if !rt::scratch::is_raw($at, $pages * rt::PAGE) {
+            return Err($crate::stopped::Stopped::Wrong("the program itself is in the way"));
         }
         let mut arguments = [0; 6];
-        let given = [$at, $pages * PAGE, $($more as usize),*];
+        let given = [$at, $pages * rt::PAGE, $($more as usize),*];
         arguments[..given.len()].copy_from_slice(&given);
         // SAFETY: no Rust object lies in the range, and the call is about nothing else.
-        let (sample, answer) = measure(|| unsafe { raw($number as usize, arguments) });
-        (sample, answered(stringify!($number), answer)?)
+        let (sample, answer) =
+            $crate::measure::measure(|| unsafe { rt::syscall::raw($number as usize, arguments) });
+        (sample, $crate::calls::answered(stringify!($number), answer)?)
     }};
 }
+pub(crate) use measured_call;
 
 /// `mmap` of memory anywhere.
 pub(crate) fn map_anywhere() -> Result<Samples, Stopped> {
     Samples::take(|| {
-        let (sample, at) = measured!(__NR_mmap, 0, PAGES, RW, ANONYMOUS, usize::MAX, 0);
+        let (sample, at) = measured_call!(__NR_mmap, 0, PAGES, RW, ANONYMOUS, usize::MAX, 0);
         unmap(at, PAGES)?;
         Ok(sample)
     })
@@ -51,7 +53,7 @@ pub(crate) fn unmap_pages() -> Result<Samples, Stopped> {
     Samples::take(|| {
         let at = scratch::mmap(0, PAGES * PAGE, RW, ANONYMOUS, None).map_err(by("mmap"))?;
         touch(at, PAGES * PAGE, PAGE);
-        let (sample, _) = measured!(__NR_munmap, at, PAGES,);
+        let (sample, _) = measured_call!(__NR_munmap, at, PAGES,);
         Ok(sample)
     })
 }
@@ -61,7 +63,7 @@ pub(crate) fn grow() -> Result<Samples, Stopped> {
     Samples::take(|| {
         let home = scratch::mmap(0, (PAGES + 1) * PAGE, RW, ANONYMOUS, None).map_err(by("mmap"))?;
         touch(home, (PAGES + 1) * PAGE, PAGE);
-        let (sample, to) = measured!(__NR_mremap, home, PAGES, 2 * PAGES * PAGE, MREMAP_MAYMOVE, 0);
+        let (sample, to) = measured_call!(__NR_mremap, home, PAGES, 2 * PAGES * PAGE, MREMAP_MAYMOVE, 0);
         if to == home {
             return Err(Stopped::Wrong("the mapping did not move"));
         }
@@ -76,7 +78,7 @@ pub(crate) fn protect() -> Result<Samples, Stopped> {
     Samples::take(|| {
         let home = scratch::mmap(0, PAGES * PAGE, RW, ANONYMOUS, None).map_err(by("mmap"))?;
         touch(home, PAGES * PAGE, PAGE);
-        let (sample, _) = measured!(__NR_mprotect, home + PAGES / 2 * PAGE, 1, PROT_READ);
+        let (sample, _) = measured_call!(__NR_mprotect, home + PAGES / 2 * PAGE, 1, PROT_READ);
         unmap(home, PAGES)?;
         Ok(sample)
     })

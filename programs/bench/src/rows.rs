@@ -5,6 +5,7 @@ use core::fmt::Write;
 use heapless::String;
 use rt::PAGE;
 
+use crate::many::Fate;
 use crate::measure::Samples;
 use crate::region::Region;
 use crate::stopped::Stopped;
@@ -35,6 +36,7 @@ pub(crate) enum Work {
     },
     /// Many mappings.
     Neighbours {
+        fate: Fate,
         count: usize,
         distance: usize,
     },
@@ -74,7 +76,11 @@ impl Work {
                 distance,
             } => moves::keep_source(region, length, step, distance),
             Work::Blocks { length, distance } => moves::blocks(region, length, distance),
-            Work::Neighbours { count, distance } => many::neighbours(region, count, distance),
+            Work::Neighbours {
+                fate,
+                count,
+                distance,
+            } => many::neighbours(region, fate, count, distance),
             Work::Map => calls::map_anywhere(),
             Work::Unmap => calls::unmap_pages(),
             Work::Grow => calls::grow(),
@@ -161,6 +167,17 @@ const ROWS: [(&str, Work); 24] = [
 /// How far places differ, and the level of the entries that move then.
 const LEVELS: [(&str, usize); 3] = [("4K", PAGE), ("2M", 2 * MIB), ("1G", 0)];
 
+/// What happens to many mappings by 2 MiB, but for their plain move.
+const FATES: [(&str, Fate); 7] = [
+    ("passing", Fate::Passing),
+    ("filling", Fate::Filling),
+    ("replacing", Fate::Replacing),
+    ("cut", Fate::Cut),
+    ("kept", Fate::Kept),
+    ("unmapped", Fate::Unmapped),
+    ("shrunk", Fate::Shrunk),
+];
+
 /// Calls `visit` with the name and the work of every row; `full` adds what takes long on Linux.
 pub(crate) fn each(full: bool, mut visit: impl FnMut(&str, Work)) {
     ROWS.iter().for_each(|(name, work)| visit(name, *work));
@@ -173,16 +190,34 @@ pub(crate) fn each(full: bool, mut visit: impl FnMut(&str, Work)) {
     for (by, distance) in [("2M", 2 * MIB), ("4K", PAGE)] {
         for count in [1, 10, 100, 1000, 10_000, 100_000] {
             if full || count < 100_000 {
+                let fate = Fate::Moved;
                 named(
                     format_args!("mappings-{count}-by-{by}"),
-                    Work::Neighbours { count, distance },
+                    Work::Neighbours {
+                        fate,
+                        count,
+                        distance,
+                    },
                 );
             }
         }
     }
-    // 4 KiB to 1 GiB with every page there.
-    for length in [4 * KIB, 64 * KIB, MIB, 16 * MIB, 256 * MIB, GIB] {
+    for (name, fate) in FATES {
+        for count in [1, 100, 10_000] {
+            let work = Work::Neighbours {
+                fate,
+                count,
+                distance: 2 * MIB,
+            };
+            named(format_args!("{name}-{count}"), work);
+        }
+    }
+    // 4 KiB to 2 GiB with every page there.
+    for length in [4 * KIB, 64 * KIB, MIB, 16 * MIB, 256 * MIB, GIB, 2 * GIB] {
         for (by, distance) in LEVELS {
+            if !full && length > GIB {
+                continue;
+            }
             let work = Work::Move {
                 length,
                 step: PAGE,

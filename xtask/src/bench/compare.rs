@@ -1,5 +1,8 @@
 //! The rows of both systems beside each other.
 
+use anyhow::Result;
+
+use super::functions::Profile;
 use super::output::{Measured, Outcome};
 use super::rows::{self, Group, Row};
 use super::sides::Result as SideResult;
@@ -28,6 +31,8 @@ pub(super) struct Compared {
     pub(super) linux: Option<Outcome>,
     /// Whether every run gave the same, on each.
     pub(super) equal: bool,
+    /// Where the instructions of one call go, if that was looked at.
+    pub(super) profile: Option<Profile>,
 }
 
 impl Compared {
@@ -52,6 +57,13 @@ impl Compared {
     }
 }
 
+impl Compared {
+    /// Whether it is a goal of the usual machine that is not reached.
+    fn is_missed(&self) -> bool {
+        self.row.group == Group::Goals && self.reached() == Some(false)
+    }
+}
+
 impl Comparison {
     /// Joins what was measured.
     pub(super) fn new(cpu: &str, inarch: SideResult, linux: Option<SideResult>) -> Self {
@@ -72,6 +84,7 @@ impl Comparison {
                 inarch: outcome,
                 linux: there,
                 equal,
+                profile: None,
                 name,
             });
         }
@@ -85,10 +98,29 @@ impl Comparison {
         }
     }
 
+    /// Looks where the instructions of the goals that are not reached go.
+    ///
+    /// # Errors
+    /// Those of `profile`.
+    pub(super) fn profile_missed(&mut self, profile: impl Fn(&str) -> Result<Profile>) -> Result<()> {
+        // Of the kernel's size there is none, and the boot is no call.
+        let is_call = |row: &&mut Compared| ![rows::BOOT, rows::IMAGE].contains(&row.name.as_str());
+        let missed = self.rows.iter_mut().filter(|row| row.is_missed());
+        for row in missed.filter(is_call) {
+            row.profile = Some(profile(&row.name)?);
+        }
+        Ok(())
+    }
+
     /// The rows whose runs gave different figures.
     pub(super) fn unequal(&self) -> impl Iterator<Item = &str> {
         let unequal = self.rows.iter().filter(|row| !row.equal);
         unequal.map(|row| row.name.as_str())
+    }
+
+    /// The goals that are not reached.
+    pub(super) fn missed(&self) -> impl Iterator<Item = &Compared> {
+        self.rows.iter().filter(|row| row.is_missed())
     }
 
     /// How many rows reach what they are to reach, and how many are to.

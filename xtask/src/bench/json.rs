@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tinyjson::JsonValue;
 
 use super::compare::{Compared, Comparison};
+use super::functions::Profile;
 use super::output::{Measured, Outcome};
 
 /// One object: the systems, and an array of rows.
@@ -33,7 +34,20 @@ fn row(row: &Compared) -> JsonValue {
         ("reach", row.row.reach.map_or(JsonValue::Null, number)),
         ("reached", row.reached().map_or(JsonValue::Null, JsonValue::from)),
         ("runs_equal", JsonValue::from(row.equal)),
+        ("profile", row.profile.as_ref().map_or(JsonValue::Null, profile)),
     ])
+}
+
+/// Instructions by function of the kernel, the most first.
+fn profile(profile: &Profile) -> JsonValue {
+    let functions = profile.functions.iter().map(|function| {
+        object([
+            ("function", text(&function.name)),
+            ("instructions", number(function.instructions)),
+            ("calls", number(function.calls)),
+        ])
+    });
+    JsonValue::from(functions.collect::<Vec<_>>())
 }
 
 fn outcome(outcome: &Outcome) -> JsonValue {

@@ -3,13 +3,18 @@
 mod boot;
 mod chart;
 mod compare;
+mod functions;
 mod gate;
 mod gdbstub;
+mod growth;
 mod json;
+mod losing;
+mod missed;
 mod mops;
 mod output;
 mod profile;
 mod progress;
+mod promise;
 mod report;
 mod rows;
 mod sides;
@@ -84,6 +89,9 @@ pub(crate) struct Bench {
     /// Show where the instructions of one call go, by function of the kernel and by line
     #[arg(long, value_name = "ROW", conflicts_with_all = ["row", "vs_linux", "runs", "json"])]
     profile: Option<String>,
+    /// Put the profile of each row that misses its goal into the report, as --vs-linux does
+    #[arg(long, conflicts_with_all = ["profile", "accept", "list"])]
+    profile_missed: bool,
     /// Accept what the rows cost now: the tests fail where they cost more later
     #[arg(long, conflicts_with_all = ["row", "vs_linux", "json", "profile"])]
     accept: bool,
@@ -129,9 +137,12 @@ impl Bench {
             false => None,
         };
         let machine = sides.machine.name();
-        let comparison = Comparison::new(machine, inarch, linux);
+        let mut comparison = Comparison::new(machine, inarch, linux);
         if comparison.rows.is_empty() {
             bail!("no row has such a name; `cargo xtask bench --list` prints them");
+        }
+        if self.vs_linux || self.profile_missed {
+            comparison.profile_missed(|row| profile::of_row(&sides, row))?;
         }
         match self.json {
             true => println!(

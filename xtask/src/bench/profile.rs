@@ -11,33 +11,32 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSymbol};
-use owo_colors::OwoColorize;
 
+use super::functions::Profile;
 use super::gdbstub::Stub;
 use super::sides::{PROGRAM, Side, Sides};
-use super::table::grouped;
 use crate::process::Process;
 use crate::qemu::machine::{Debugger, Load, Serial};
-use crate::symbols::{Place, Symbols};
+use crate::symbols::Symbols;
 use crate::{say, workspace};
 
 /// The repeat that is looked at: the last one, when everything that only a first call sets up is there.
 const REPEAT: usize = 3;
-/// Addresses from here on are the kernel's.
-const KERNEL: u64 = 1 << 63;
-/// How many functions inside of another, and how many lines, are shown.
-const MOST: usize = 12;
-const MOST_LINES: usize = 30;
 
 /// Instructions by address.
-type Counts = HashMap<u64, u64>;
+pub(super) type Counts = HashMap<u64, u64>;
 
 /// Profiles `row` and prints what came out.
 pub(super) fn run(sides: &Sides, row: &str) -> Result<()> {
+    of_row(sides, row)?.print(row);
+    Ok(())
+}
+
+/// Profiles `row`.
+pub(super) fn of_row(sides: &Sides, row: &str) -> Result<Profile> {
     let counts = record(sides, row)?;
     let symbols = Symbols::load(&sides.kernel.elf)?;
-    print(row, &counts, &symbols);
-    Ok(())
+    Ok(Profile::new(&counts, &symbols))
 }
 
 /// Boots, and logs the one call.
@@ -130,86 +129,6 @@ fn count(log: &Path) -> Result<Counts> {
 fn address_in(line: &str) -> Option<u64> {
     let (_, rest) = line.strip_prefix("Trace ")?.split_once('[')?;
     u64::from_str_radix(rest.split('/').nth(1)?, 16).ok()
-}
-
-/// What one function of the kernel has executed.
-#[derive(Default)]
-struct Function {
-    instructions: u64,
-    calls: u64,
-    /// By the function that was inlined there.
-    inlined: HashMap<String, u64>,
-}
-
-fn print(row: &str, counts: &Counts, symbols: &Symbols) {
-    let total: u64 = counts.values().sum();
-    let mut functions: HashMap<String, Function> = HashMap::new();
-    let mut lines: HashMap<String, u64> = HashMap::new();
-    for (&address, &count) in counts {
-        let place = match address >= KERNEL {
-            true => symbols.place(address),
-            false => Place::named("the program, at EL0"),
-        };
-        let function = functions.entry(short(&place.symbol)).or_default();
-        function.instructions += count;
-        function.calls += if place.is_start { count } else { 0 };
-        *function.inlined.entry(short(&place.function)).or_default() += count;
-        if !place.line.is_empty() {
-            *lines.entry(place.line).or_default() += count;
-        }
-    }
-    println!(
-        "{row}: {} instructions between the marks, with those of the marks",
-        grouped(total)
-    );
-    anstream::println!("\n{}", "instructions       %   calls  function".bold());
-    for (name, function) in sorted(functions, |function| function.instructions) {
-        print_function(&name, &function, total);
-    }
-    anstream::println!("\n{}", "instructions       %  line".bold());
-    for (line, count) in sorted(lines, |count| *count).into_iter().take(MOST_LINES) {
-        println!("{:>12}  {:>6}  {line}", grouped(count), percent(count, total));
-    }
-}
-
-fn print_function(name: &str, function: &Function, total: u64) {
-    let calls = match function.calls {
-        0 => String::new(),
-        calls => grouped(calls),
-    };
-    let (count, share) = (
-        grouped(function.instructions),
-        percent(function.instructions, total),
-    );
-    anstream::println!("{count:>12}  {share:>6}  {calls:>6}  {}", name.bold());
-    let inlined = sorted(function.inlined.clone(), |count| *count);
-    if inlined.len() > 1 {
-        for (name, count) in inlined.into_iter().take(MOST) {
-            let line = format!(
-                "{:>12}  {:>6}  {:>6}    {name}",
-                grouped(count),
-                percent(count, total),
-                ""
-            );
-            anstream::println!("{}", line.dimmed());
-        }
-    }
-}
-
-/// The largest first; equals by name.
-fn sorted<T>(map: HashMap<String, T>, key: impl Fn(&T) -> u64) -> Vec<(String, T)> {
-    let mut list: Vec<_> = map.into_iter().collect();
-    list.sort_by(|(a_name, a), (b_name, b)| key(b).cmp(&key(a)).then(a_name.cmp(b_name)));
-    list
-}
-
-fn percent(part: u64, whole: u64) -> String {
-    format!("{:.1}", part as f64 * 100.0 / whole as f64)
-}
-
-/// A function's name without what is the same everywhere: there is one machine.
-fn short(name: &str) -> String {
-    name.replace("<inarch::memory::machine::Machine>", "")
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::chart;
 use super::compare::{Compared, Comparison};
 use super::output::Outcome;
 use super::rows::Group;
 use super::svg::escaped;
 use super::table::{counters, figure, grouped, over, ratio};
+use super::{chart, losing, missed};
 
 const STYLE: &str = "\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; color: #111827; background: #fff; }
@@ -17,6 +17,9 @@ table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabula
 th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e7eb; }
 th { color: #374151; font-weight: 600; } th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 td:first-child { font-family: ui-monospace, monospace; font-size: 11px; }
+table.profile td:nth-child(-n+3), table.profile th:nth-child(-n+3) { text-align: right; } table.profile td:last-child { text-align: left; }
+table.profile th:last-child { text-align: left; } table.profile .part td { color: #6b7280; } table.profile .part td:last-child { padding-left: 2rem; }
+summary { cursor: pointer; margin: .4rem 0; }
 .yes { color: #15803d; } .no { color: #b91c1c; } .dim { color: #6b7280; }
 ";
 
@@ -57,7 +60,11 @@ pub(super) fn html(comparison: &Comparison) -> String {
         if !rows.is_empty() {
             table(&mut page, group, &rows);
         }
+        if group == Group::Losing {
+            list(&mut page, &losing::sentences(comparison));
+        }
     }
+    missed::section(&mut page, comparison);
     notes(&mut page, comparison);
     page.push_str("</body></html>\n");
     page
@@ -110,18 +117,27 @@ fn notes(page: &mut String, comparison: &Comparison) {
             .map(|name| format!("The runs of {name} were not equal.")),
     );
     if !notes.is_empty() {
-        let items: String = notes
-            .iter()
-            .map(|note| format!("<li>{}</li>\n", escaped(note)))
-            .collect();
-        // As above.
-        let _ = write!(page, "<h2>Notes</h2>\n<ul class=\"dim\">\n{items}</ul>\n");
+        page.push_str("<h2>Notes</h2>\n");
+        list(page, &notes);
     }
+}
+
+fn list(page: &mut String, sentences: &[String]) {
+    if sentences.is_empty() {
+        return;
+    }
+    let items: String = sentences
+        .iter()
+        .map(|sentence| format!("<li>{}</li>\n", escaped(sentence)))
+        .collect();
+    // As above.
+    let _ = write!(page, "<ul class=\"dim\">\n{items}</ul>\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::functions::Profile;
     use crate::bench::output::Run;
     use crate::bench::sides;
 
@@ -155,6 +171,27 @@ mod tests {
             let opened =
                 page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_missed_goal_has_its_profile() {
+        let text = "bench move-2-pages ticks 1350 1350 1350\nbench fault ticks 400\nbench end\n";
+        let mut comparison = Comparison::new("max", side(text, &[]), None);
+        let symbols = crate::symbols::Symbols::load(&std::env::current_exe().unwrap()).unwrap();
+        let profile = |row: &str| {
+            assert_eq!(row, "move-2-pages");
+            Ok(Profile::new(&[(0x1000, 1350)].into(), &symbols))
+        };
+        comparison.profile_missed(profile).unwrap();
+        let page = html(&comparison);
+        for part in [
+            "Not reached",
+            "450 more than 900",
+            "the program, at EL0",
+            "<td>100.0</td>",
+        ] {
+            assert!(page.contains(part), "{part} is not in {page}");
         }
     }
 

@@ -9,6 +9,8 @@ pub(super) enum Group {
     Losing,
     /// What clears or copies memory, on a CPU that has no instruction for it.
     Copying,
+    /// Calls about many mappings of which each may have to be looked at.
+    Many,
     /// How the cost grows.
     Growth,
 }
@@ -27,7 +29,13 @@ pub(super) const COPYING: [&str; 6] = [
 
 impl Group {
     /// All, in the order of the report.
-    pub(super) const ALL: [Group; 4] = [Group::Goals, Group::Losing, Group::Copying, Group::Growth];
+    pub(super) const ALL: [Group; 5] = [
+        Group::Goals,
+        Group::Losing,
+        Group::Copying,
+        Group::Many,
+        Group::Growth,
+    ];
 
     /// Its heading.
     pub(super) fn title(self) -> &'static str {
@@ -37,6 +45,7 @@ impl Group {
             Group::Copying => {
                 "What clears or copies, on a Cortex-A72: no instruction of FEAT_MOPS, and 16 instructions to a tick"
             }
+            Group::Many => "Many mappings of a page each, by 2 MiB where they move",
             Group::Growth => "How the cost grows",
         }
     }
@@ -111,6 +120,26 @@ const LOSING: [(&str, &str); 7] = [
     ("sparse-1G-by-4K", "move 1 GiB by 4 KiB, 1 page in 512 there"),
 ];
 
+/// What happens to many mappings, by the first part of a row's name.
+const FATES: [(&str, &str); 7] = [
+    ("passing", "moved past another one"),
+    ("filling", "moved into a reserve without access"),
+    ("replacing", "moved onto as many others"),
+    ("cut", "moved, the first and the last cut in halves"),
+    ("kept", "moved, the source kept"),
+    ("unmapped", "unmapped"),
+    ("shrunk", "cut off by a shrink"),
+];
+
+/// What would get there the goals that are not reached, as far as it is known. Shown with the profile of a row that misses its goal.
+const WAYS: [(&str, &str); 0] = [];
+
+/// What the report says about a row that is not reached.
+pub(super) fn way(name: &str) -> Option<&'static str> {
+    let found = WAYS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, way)| *way)
+}
+
 /// What the row is about. Those of the growth series tell by their names.
 pub(super) fn row(name: &str) -> Row {
     let row = |group, title: &str, reach| Row {
@@ -130,7 +159,21 @@ pub(super) fn row(name: &str) -> Row {
     if let Some((_, title)) = LOSING.iter().find(|(known, _)| *known == name) {
         return row(Group::Losing, title, None);
     }
+    if let Some((fate, count)) = name.split_once('-')
+        && let Some((_, title)) = FATES.iter().find(|(known, _)| *known == fate)
+        && let Ok(count) = count.parse()
+    {
+        return row(Group::Many, &format!("{} {title}", mappings(count)), None);
+    }
     row(Group::Growth, &series_title(name), None)
+}
+
+/// So many mappings, in words.
+fn mappings(count: u64) -> String {
+    match count {
+        1 => "1 mapping".to_owned(),
+        _ => format!("{} mappings", super::table::grouped(count)),
+    }
 }
 
 /// Where the row stands among those of its group; the growth series keep the program's order.
@@ -146,12 +189,7 @@ fn series_title(name: &str) -> String {
         return name.to_owned();
     };
     match point.series {
-        "mappings" if point.x == 1 => format!("1 mapping, by {}", bytes(point.by)),
-        "mappings" => format!(
-            "{} mappings, by {}",
-            super::table::grouped(point.x),
-            bytes(point.by)
-        ),
+        "mappings" => format!("{}, by {}", mappings(point.x), bytes(point.by)),
         "full" => format!("{}, every page there, by {}", bytes_of(point.x), bytes(point.by)),
         _ => format!(
             "{}, 1 page in 512 there, by {}",
@@ -218,6 +256,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ways_are_those_of_goals() {
+        for (name, _) in WAYS {
+            assert!(
+                row(name).group == Group::Goals && row(name).reach.is_some(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn series_are_told_by_their_names() {
         let point = Point::of("full-16M-by-4K").unwrap();
         assert_eq!((point.series, point.x, point.by), ("full", 16 << 20, "4K"));
@@ -235,6 +283,8 @@ mod tests {
             row("sparse-64G-by-1G").title,
             "64 GiB, 1 page in 512 there, by 1 GiB"
         );
+        assert_eq!(row("passing-1").title, "1 mapping moved past another one");
+        assert_eq!(row("kept-10000").group, Group::Many);
         assert_eq!(row("move-2-pages").reach, Some(900));
         assert_eq!(
             (row("fault@cortex-a72").group, row("fault@cortex-a72").reach),

@@ -125,6 +125,21 @@ pub(super) fn decades(low: u64, high: u64) -> Vec<u64> {
     (first..=last.min(18)).map(|power| 10u64.pow(power)).collect()
 }
 
+/// The least and the greatest of some values; 1 and 10 where there are none.
+pub(super) fn extremes(values: impl Iterator<Item = u64>) -> (u64, u64) {
+    let values: Vec<u64> = values.collect();
+    (
+        values.iter().copied().min().unwrap_or(1),
+        values.iter().copied().max().unwrap_or(10),
+    )
+}
+
+/// The first and the last mark of an axis.
+pub(super) fn ends(marks: &[u64]) -> (f64, f64) {
+    let end = |mark: Option<&u64>| mark.map_or(1.0, |mark| *mark as f64);
+    (end(marks.first()), end(marks.last()))
+}
+
 /// A power of ten in few letters.
 pub(super) fn decade(value: u64) -> String {
     let units = [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];

@@ -3,6 +3,7 @@
 use owo_colors::OwoColorize;
 
 use super::compare::{Compared, Comparison};
+use super::losing;
 use super::output::{Measured, Outcome};
 use super::rows::Group;
 
@@ -24,6 +25,11 @@ pub(super) fn print(comparison: &Comparison) {
             .collect();
         if !rows.is_empty() {
             print_group(group, &rows, with_linux);
+        }
+        if group == Group::Losing {
+            losing::sentences(comparison)
+                .iter()
+                .for_each(|sentence| println!("{sentence}"));
         }
     }
     println!();
