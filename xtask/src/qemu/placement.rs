@@ -95,7 +95,7 @@ impl Placement {
 }
 
 /// The generic loader that puts a file to an address.
-pub(super) fn loader(file: &Path, address: u64) -> String {
+pub(crate) fn loader(file: &Path, address: u64) -> String {
     let file = comma_doubled(&short(file));
     format!("loader,file={file},addr={address:#x},force-raw=on")
 }

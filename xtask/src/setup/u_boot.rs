@@ -1,4 +1,4 @@
-//! U-Boot for Raspberry Pis, from Debian's package: in QEMU it takes the place of the board's firmware, which QEMU hasn't got.
+//! U-Boot, from Debian's packages: in QEMU it takes the place of a board's firmware, which QEMU hasn't got.
 
 use std::path::PathBuf;
 
@@ -11,17 +11,16 @@ use crate::{say, workspace};
 
 /// The suite that it comes from.
 const SUITE: &str = "trixie";
-/// The package.
-const PACKAGE: &str = "u-boot-rpi";
 
-/// U-Boot's flat image for a board, fetched if it isn't there yet.
-pub(crate) fn ensure(model: Model) -> Result<PathBuf> {
-    let package = workspace::target().join("inarch").join(PACKAGE);
-    let folder = match model {
-        Model::Raspi3b => "rpi_3",
-        Model::Raspi4b => "rpi_4",
+/// U-Boot's flat image for a Raspberry Pi, or else for QEMU's `virt`; fetched if it isn't there yet.
+pub(crate) fn ensure(raspi: Option<Model>) -> Result<PathBuf> {
+    let (package, folder) = match raspi {
+        Some(Model::Raspi3b) => ("u-boot-rpi", "rpi_3"),
+        Some(Model::Raspi4b) => ("u-boot-rpi", "rpi_4"),
+        None => ("u-boot-qemu", "qemu_arm64"),
     };
-    let image = package.join("usr/lib/u-boot").join(folder).join("u-boot.bin");
+    let whole = workspace::target().join("inarch").join(package);
+    let image = whole.join("usr/lib/u-boot").join(folder).join("u-boot.bin");
     if image.is_file() {
         return Ok(image);
     }
@@ -30,12 +29,12 @@ pub(crate) fn ensure(model: Model) -> Result<PathBuf> {
     }
     say::note("fetching U-Boot from Debian's archive (GPL-2.0)");
     let apt = PrivateApt::new(&Mirror::find()?, SUITE, Some("arm64"))?;
-    let Some(version) = apt.version(PACKAGE, |_| true) else {
-        bail!("Debian has no package {PACKAGE} for arm64")
+    let Some(version) = apt.version(package, |_| true) else {
+        bail!("Debian has no package {package} for arm64")
     };
-    apt.unpack(PACKAGE, &version, &package)?;
+    apt.unpack(package, &version, &whole)?;
     if !image.is_file() {
-        bail!("the package {PACKAGE} {version} holds no {folder}/u-boot.bin");
+        bail!("the package {package} {version} holds no {folder}/u-boot.bin");
     }
     Ok(image)
 }

@@ -12,7 +12,9 @@ use libtest_mimic::{Arguments, FormatSetting, Trial};
 use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
-use crate::harness::{boots, c_programs, cards, early, host, kernel, oracle, program, refusals, report};
+use crate::harness::{
+    boots, c_programs, cards, early, host, kernel, loads, oracle, program, refusals, report,
+};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
 use crate::setup::core::Core;
@@ -243,6 +245,7 @@ impl Test {
             trials.extend(boards.skipped("boot::"));
             if self.machine.is_default() {
                 trials.extend(cards::trials(&folder, bench));
+                trials.extend(loads::trials(&folder, bench));
             }
             trials.push(early::trial(&bench.kernel.elf, bench.print_times));
         }

@@ -1,0 +1,222 @@
+//! The kernel as U-Boot loads it, at the level that U-Boot runs at: `booti` keeps to Linux's boot protocol, and moves the image to a
+//! multiple of 2 MiB; `go` jumps to it wherever it lies, with the MMU and the caches on and the number of its arguments in `x0`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::{Completion, Failed, Trial};
+
+use super::program::Bench;
+use super::report;
+use super::u_boot::{self, UBoot};
+use crate::archive::{self, Contents};
+use crate::exit;
+use crate::qemu::machine::Entry;
+use crate::qemu::placement::loader;
+use crate::qemu::raspi::Model;
+use crate::workspace;
+
+/// Where QEMU puts image and archive, behind the start of memory: away from where the image is to go, from U-Boot, and from the device
+/// tree, which lies at the start of memory of `virt` and at 128 MiB of a Raspberry Pi's.
+const IMAGE: u64 = 80 << 20;
+const ARCHIVE: u64 = 64 << 20;
+/// Where a Raspberry Pi's own first stage leaves the address of the device tree (`armstub8.S`).
+const STUB_TREE: u64 = 0xf8;
+
+/// How U-Boot starts the image, and what there is to find.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// `booti`.
+    Protocol,
+    /// `go`; the device tree lies where the kernel looks without being told.
+    Jump,
+    /// `go`, and no device tree to be found.
+    JumpWithoutTree,
+}
+
+/// Places behind the start of memory, with what each is to show: where firmware puts images, and a multiple of 4 KiB that is a multiple of
+/// nothing larger, which `booti` doesn't leave as it is.
+const STARTS: [(u64, Start); 4] = [
+    (0x20_0000, Start::Protocol),
+    (0x123_5000, Start::Protocol),
+    (0x8_0000, Start::Jump),
+    (0x123_5000, Start::JumpWithoutTree),
+];
+
+/// The trials, with the project's programs in `folder`; skipped where U-Boot can't be fetched.
+pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>) -> Vec<Trial> {
+    let machines = [
+        (None, Entry::El1),
+        (None, Entry::El2),
+        (Some(Model::Raspi3b), Entry::El2),
+        (Some(Model::Raspi4b), Entry::El2),
+    ];
+    let mut trials = Vec::new();
+    for (model, entry) in machines {
+        let loader = UBoot::fetch(model).map_err(|error| format!("{error:#}"));
+        for (place, start) in STARTS {
+            let load = Load {
+                model,
+                entry,
+                address: model.map_or(VIRT, |_| 0) + place,
+                start,
+            };
+            let name = load.name();
+            trials.push(match loader.clone() {
+                Err(reason) => report::skipped(name, reason),
+                Ok(loader) => {
+                    let (bench, hello) = (bench.clone(), folder.join("hello"));
+                    report::timed(name, bench.print_times, move || {
+                        match load.run(&loader, &bench, &hello) {
+                            Ok(()) => Ok(Completion::Completed),
+                            Err(error) => Err(Failed::from(format!("{error:#}"))),
+                        }
+                    })
+                }
+            });
+        }
+    }
+    trials
+}
+
+/// Where `virt` has its memory.
+const VIRT: u64 = 0x4000_0000;
+
+/// One start.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    model: Option<Model>,
+    entry: Entry,
+    address: u64,
+    start: Start,
+}
+
+impl Load {
+    fn name(&self) -> String {
+        let board = self
+            .model
+            .map_or(String::new(), |model| format!("{}::", model.name()));
+        let how = match self.start {
+            Start::Protocol => "booti",
+            Start::Jump => "go",
+            Start::JumpWithoutTree => "go-without-tree",
+        };
+        let level = if self.entry == Entry::El1 { "el1" } else { "el2" };
+        format!("boot::{board}{how}::{:#x}-{level}", self.address)
+    }
+
+    fn run(self, u_boot: &UBoot, bench: &Bench, program: &Path) -> Result<()> {
+        let archive = archive_of(program)?;
+        let ram = self.model.map_or(VIRT, |_| 0);
+        let mut command = u_boot.command(&bench.qemu, self.entry);
+        put(&mut command, &bench.kernel.image, ram + IMAGE);
+        put(&mut command, &archive, ram + ARCHIVE);
+        let length = |file: &Path| std::fs::metadata(file).map(|data| data.len());
+        let commands = self.commands(ram, length(&bench.kernel.image)?, length(&archive)?);
+        let texts = self.texts();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        u_boot::talk(&mut command, bench.timeout, &commands, &texts)
+    }
+
+    /// What is typed.
+    fn commands(&self, ram: u64, image: u64, archive: u64) -> Vec<String> {
+        let (address, archive_at) = (self.address, ram + ARCHIVE);
+        let mut commands = match self.start {
+            Start::Protocol => Vec::new(),
+            Start::Jump => vec![
+                "fdt addr ${fdt_addr}".to_owned(),
+                "fdt resize 0x1000".to_owned(),
+                format!("fdt set /chosen linux,initrd-start <{archive_at:#x}>"),
+                format!("fdt set /chosen linux,initrd-end <{:#x}>", archive_at + archive),
+            ],
+            Start::JumpWithoutTree => vec!["mw.l ${fdt_addr} 0".to_owned()],
+        };
+        if self.model.is_some() && matches!(self.start, Start::Jump) {
+            commands.push(format!("mw.l {STUB_TREE:#x} ${{fdt_addr}}"));
+        }
+        commands.push(format!("cp.b {:#x} {address:#x} {image:#x}", ram + IMAGE));
+        commands.push(match self.start {
+            Start::Protocol => format!("booti {address:#x} {archive_at:#x}:{archive:#x} ${{fdt_addr}}"),
+            Start::Jump | Start::JumpWithoutTree => format!("go {address:#x}"),
+        });
+        commands
+    }
+
+    /// What must come out, one behind the other.
+    fn texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        let kept = self.address.next_multiple_of(2 << 20);
+        match self.start {
+            Start::Protocol if kept != self.address => {
+                texts.push(format!("Moving Image from {:#x} to {kept:#x}", self.address));
+            }
+            Start::JumpWithoutTree => {
+                texts.push("no device tree: the loader gave x0 = 0x1.".to_owned());
+                texts.push(format!("inarch: exit status {}", exit::TROUBLE));
+                return texts;
+            }
+            Start::Protocol | Start::Jump => {}
+        }
+        texts.extend(["hello from EL0", "inarch: exit status 0"].map(str::to_owned));
+        texts
+    }
+}
+
+/// Has QEMU put a file into memory.
+fn put(command: &mut Command, file: &Path, address: u64) {
+    command.arg("-device").arg(loader(file, address));
+}
+
+/// Packs the program into the archive that all starts share.
+fn archive_of(program: &Path) -> Result<PathBuf> {
+    let path = workspace::scratch("loads")?.join("hello.cpio");
+    let contents = Contents {
+        program: program.to_owned(),
+        ..Contents::default()
+    };
+    archive::write(&contents, &path)?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_starts_have_one_name() {
+        let mut names: Vec<String> = [None, Some(Model::Raspi3b)]
+            .into_iter()
+            .flat_map(|model| {
+                STARTS.map(|(address, start)| {
+                    Load {
+                        model,
+                        entry: Entry::El2,
+                        address,
+                        start,
+                    }
+                    .name()
+                })
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 2 * STARTS.len());
+    }
+
+    #[test]
+    fn only_booti_moves_an_image() {
+        let load = |start| Load {
+            model: None,
+            entry: Entry::El1,
+            address: 0x4123_5000,
+            start,
+        };
+        assert_eq!(
+            load(Start::Protocol).texts()[0],
+            "Moving Image from 0x41235000 to 0x41400000"
+        );
+        assert_eq!(load(Start::Jump).texts()[0], "hello from EL0");
+    }
+}
