@@ -32,8 +32,8 @@ macro_rules! measured_call {
         let given = [$at, $pages * rt::PAGE, $($more as usize),*];
         arguments[..given.len()].copy_from_slice(&given);
         // SAFETY: no Rust object lies in the range, and the call is about nothing else.
-        let (sample, answer) =
-            $crate::measure::measure(|| unsafe { rt::syscall::raw($number as usize, arguments) });
+        let call = || unsafe { rt::syscall::raw($number as usize, arguments) };
+        let (sample, answer) = $crate::measure::measure(call);
         (sample, $crate::calls::answered(stringify!($number), answer)?)
     }};
 }
