@@ -58,7 +58,8 @@ impl<M: Machine> AddressSpace<M> {
         let mut part = vma.with_range(part);
         change(&mut part);
         let mut place = Place::NOWHERE;
-        self.tree.seek(vma.start(), &mut place);
+        let found = self.tree.seek(vma.start(), &mut place);
+        debug_assert!(found && self.tree.vma_at(&place) == *vma);
         self.modify_at(&place, vma, &part)
     }
 
@@ -67,7 +68,7 @@ impl<M: Machine> AddressSpace<M> {
     ///
     /// # Errors
     /// `ENOMEM` at the limit of mappings, `EINVAL` for part of the vdso.
-    #[inline]
+    #[inline(always)]
     pub(super) fn modify_at(&mut self, place: &Place, vma: &Vma, part: &Vma) -> Result<(), Errno> {
         let sides = self.tree.sides_at(place, vma, part);
         check_modify(&self.view(), vma, part.range, sides).map_err(|refusal| self.refuse(refusal))?;

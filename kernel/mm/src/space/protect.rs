@@ -34,34 +34,56 @@ impl<M: Machine> AddressSpace<M> {
             return Ok(());
         };
         let mut place = Place::NOWHERE;
-        let first = self.tree.seek(request.range.start(), &mut place);
-        let range = first_checks(first.as_ref(), &request)?;
-        let mut vma = first.ok_or(Errno::ENOMEM)?;
+        if !self.tree.seek(request.range.start(), &mut place) {
+            return Err(Errno::ENOMEM);
+        }
+        let vma = self.tree.vma_at(&place);
+        let range = first_checks(&vma, &request)?;
         // The first and the last mapping may each be cut once.
         self.tree.reserve(2)?;
-        loop {
-            let part = vma.range.intersection(range).ok_or(Errno::ENOMEM)?;
-            let change = plan(&self.view(), &vma, part, request.prot)?;
-            if let Some(flags) = change {
-                let changed = Vma {
-                    prot: request.prot,
-                    flags,
-                    ..vma.with_range(part)
-                };
-                self.modify_at(&place, &vma, &changed)?;
-                self.protect_pages(part, request.prot);
-                if becomes_writable_locked(&vma, request.prot) {
-                    self.populate(part);
-                }
-            }
-            if part.end() == range.end() {
-                return Ok(());
-            }
-            let next = self.tree.seek(part.end(), &mut place);
-            vma = next
-                .filter(|next| next.start() <= part.end())
-                .ok_or(Errno::ENOMEM)?;
+        if vma.end() >= range.end() {
+            return self.protect_part(&place, &vma, range, request.prot);
         }
+        let part = PageRange::between(range.start(), vma.end());
+        self.protect_part(&place, &vma, part, request.prot)?;
+        self.protect_rest(PageRange::between(vma.end(), range.end()), request.prot)
+    }
+
+    /// Changes the mappings of `range`, which begins where one ends, as far as the first hole.
+    #[inline(never)]
+    fn protect_rest(&mut self, range: PageRange, prot: Prot) -> Result<(), Errno> {
+        let (mut place, mut at) = (Place::NOWHERE, range.start());
+        while at < range.end() {
+            if !self.tree.seek(at, &mut place) {
+                return Err(Errno::ENOMEM);
+            }
+            let vma = self.tree.vma_at(&place);
+            if vma.start() > at {
+                return Err(Errno::ENOMEM);
+            }
+            let part = PageRange::between(at, vma.end().min(range.end()));
+            self.protect_part(&place, &vma, part, prot)?;
+            at = part.end();
+        }
+        Ok(())
+    }
+
+    /// Changes `part` of `vma`, which is at `place`.
+    fn protect_part(&mut self, place: &Place, vma: &Vma, part: PageRange, prot: Prot) -> Result<(), Errno> {
+        let Some(flags) = plan(&self.view(), vma, part, prot)? else {
+            return Ok(());
+        };
+        let changed = Vma {
+            prot,
+            flags,
+            ..vma.with_range(part)
+        };
+        self.modify_at(place, vma, &changed)?;
+        self.protect_pages(part, prot);
+        if becomes_writable_locked(vma, prot) {
+            self.populate(part);
+        }
+        Ok(())
     }
 }
 
@@ -116,11 +138,11 @@ fn decode(addr: u64, len: u64, prot: u64) -> Result<Option<Request>, Errno> {
 /// What Linux finds out about the first mapping, the one that holds the start of the range or is the first one behind; answers the
 /// range with its start where it has to be.
 #[inline]
-fn first_checks(first: Option<&Vma>, request: &Request) -> Result<PageRange, Errno> {
+fn first_checks(vma: &Vma, request: &Request) -> Result<PageRange, Errno> {
     let range = request.range;
-    let vma = first
-        .filter(|vma| vma.start() < range.end())
-        .ok_or(Errno::ENOMEM)?;
+    if vma.start() >= range.end() {
+        return Err(Errno::ENOMEM);
+    }
     match request.grows {
         Grows::Down if vma.flags.contains(VmaFlags::GROWSDOWN) => {
             PageRange::new(vma.start(), range.end()).ok_or(Errno::ENOMEM)

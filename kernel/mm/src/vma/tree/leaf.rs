@@ -4,6 +4,7 @@ use super::super::merge::{Relation, relation};
 use super::super::{Backing, Faulted, NameId, Prot, UserfaultId, Vma, VmaFlags};
 use super::summary::{Homes, Summary, Sums};
 use crate::{PageRange, VirtAddr};
+use core::cell::Cell;
 
 /// How many mappings a leaf holds, so that it is 1 KiB.
 pub(super) const LEAF: usize = 15;
@@ -163,19 +164,9 @@ impl Leaf {
 
     /// Puts `vma` before mapping `at`, with `extent`; the extents of the others stay.
     pub(super) fn insert(&mut self, at: usize, extent: Extent, vma: &Vma) {
-        debug_assert!(at <= self.len && self.len < LEAF);
-        let slot = self.slot(self.len);
-        let (below, above) = (low_nibbles(at), !low_nibbles(self.len + 1));
-        let moved = self.order & !below & low_nibbles(self.len);
-        self.order = self.order & (below | above) | moved << 4 | (slot as u64) << (4 * at);
-        let mut to = self.len;
-        while to > at {
-            self.extents[to] = self.extents[to - 1];
-            to -= 1;
-        }
+        self.open(at, 1);
         self.extents[at] = extent;
-        self.traits[slot] = Traits::of(vma);
-        self.len += 1;
+        self.set_traits(at, vma);
     }
 
     /// Makes room for `count` mappings before mapping `at`, in slots and with extents that are the caller's to fill.
@@ -188,15 +179,14 @@ impl Leaf {
         let above = self.order & !low_nibbles(self.len + count);
         self.order = self.order & below | above | moved << (4 * count) | slots << (4 * at);
         self.len += count;
-        let extents = &mut self.extents[at..self.len];
-        for to in (count..extents.len()).rev() {
-            extents[to] = extents[to - count];
-        }
+        let extents = Cell::from_mut(&mut self.extents[at..self.len]).as_slice_of_cells();
+        let (to, from) = (extents[count..].iter().rev(), extents.iter().rev().skip(count));
+        to.zip(from).for_each(|(to, from)| to.set(from.get()));
     }
 
     /// Makes `part` a mapping of its own, which is a part of `old`, mapping `at`; so are the rests of that before and behind it. The
     /// extents of the others stay.
-    #[inline]
+    #[inline(always)]
     pub(super) fn cut(&mut self, at: usize, old: &Vma, part: &Vma) {
         let (head, tail) = (part.start() - old.start(), old.end() - part.end());
         let more = usize::from(head != 0) + usize::from(tail != 0);
@@ -380,9 +370,6 @@ const _: () = assert!(size_of::<Leaf>() == 1024);
 
 /// The lowest `count` groups of four bits.
 const fn low_nibbles(count: usize) -> u64 {
-    if count >= 16 {
-        u64::MAX
-    } else {
-        (1 << (4 * count)) - 1
-    }
+    debug_assert!(count <= LEAF);
+    (1 << (4 * count)) - 1
 }

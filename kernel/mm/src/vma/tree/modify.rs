@@ -4,21 +4,26 @@ use super::VmaTree;
 use super::leaf::LEAF;
 use super::lone::Place;
 use super::path::Path;
-use super::propagate::Change;
 use super::summary::Sums;
 use crate::vma::Vma;
 use crate::vma::merge::{self, Origin, Sides};
 use crate::{PageRange, VirtAddr};
 
 impl VmaTree {
-    /// The mapping that holds `addr`, or else the first one behind it; `place` becomes its place.
-    #[inline]
-    pub fn seek(&self, addr: VirtAddr, place: &mut Place) -> Option<Vma> {
+    /// Makes `place` that of the mapping that holds `addr`, or else of the first one behind it; answers whether there is one.
+    #[inline(always)]
+    pub fn seek(&self, addr: VirtAddr, place: &mut Place) -> bool {
         if self.is_empty() {
-            return None;
+            return false;
         }
         self.lead(&mut place.path, addr.get());
-        self.at(&place.path)
+        place.path.at() < self.leaf(&place.path).len()
+    }
+
+    /// The mapping at `place`.
+    #[inline(always)]
+    pub fn vma_at(&self, place: &Place) -> Vma {
+        self.leaf(&place.path).get(place.path.at(), place.path.base)
     }
 
     /// With which neighbours `part` merges, which is a part of `vma`, the mapping at `place`, as it will be. It can only at an end of
@@ -39,7 +44,7 @@ impl VmaTree {
     ///
     /// # Panics
     /// If too little is reserved.
-    #[inline]
+    #[inline(always)]
     pub fn modify_at(&mut self, place: &Place, vma: &Vma, part: &Vma, sides: Sides) {
         debug_assert!(vma.range.covers(part.range) && !part.range.is_empty());
         self.forget_plain();
@@ -126,55 +131,70 @@ impl VmaTree {
 
     /// Changes a part of `old`, the mapping at `path`, to `part`: what is left of `old` on one side or on both becomes mappings of
     /// their own.
+    #[inline]
     pub(super) fn carve(&mut self, path: &Path, old: &Vma, part: &Vma) {
-        let head = part.start() - old.start();
-        let tail = old.end() - part.end();
-        let more = usize::from(head != 0) + usize::from(tail != 0);
+        let more = usize::from(part.start() != old.start()) + usize::from(part.end() != old.end());
         if self.leaf(path).len() + more > LEAF {
-            self.split_leaf(path);
-            let path = self.locate(old.start().get());
-            return self.carve(&path, old, part);
-        }
-        let mut change = Change {
-            span: 0,
-            sums: Sums::of(part),
-            removed: 0,
-            added: 0,
-        };
-        change.sums.subtract(&Sums::of_len(old, part.range.len()));
-        for _ in 0..more {
-            change.sums.add(&Sums::of_len(old, 0));
-        }
-        // What `old` is to its neighbours, the rest of it is on that side.
-        let first = path.at();
-        let at = first + usize::from(head != 0);
-        let pair = if head == 0 {
-            Some(self.pair_with_previous(path, part))
+            self.carve_full(path, old, part);
+        } else if more == 2 {
+            self.carve_middle(path, old, part);
         } else {
-            None
-        };
-        let inner = first + 1 < self.leaf(path).len();
-        let next = if tail == 0 && !inner {
-            self.step_on(path)
-        } else {
-            None
-        };
+            self.carve_end(path, old, part);
+        }
+    }
+
+    /// [`VmaTree::carve`] where the leaf has no room for the pieces.
+    #[cold]
+    fn carve_full(&mut self, path: &Path, old: &Vma, part: &Vma) {
+        self.split_leaf(path);
+        let path = self.locate(old.start().get());
+        self.carve(&path, old, part);
+    }
+
+    /// [`VmaTree::carve`] of a part that reaches neither end. What `old` is to its neighbours, its rests are.
+    fn carve_middle(&mut self, path: &Path, old: &Vma, part: &Vma) {
+        let mut sums = Sums::of(part);
+        // One more of the old kind, and fewer bytes.
+        sums.add(&Sums::of_len(old, part.range.len().wrapping_neg()));
+        let at = path.at();
         let leaf = self.leaves.get_mut(path.steps[0].node);
-        if head == 0 {
-            change.sums.remove_pair(leaf.pair(first));
+        leaf.cut(at, old, part);
+        if part.prot == old.prot {
+            sums.add_pair(leaf.pair(at + 1));
+            sums.add_pair(leaf.pair(at + 2));
         }
-        if tail == 0 && inner {
-            change.sums.remove_pair(leaf.pair(first + 1));
+        self.propagate_sums(path, &sums);
+    }
+
+    /// [`VmaTree::carve`] of a part that reaches one end.
+    fn carve_end(&mut self, path: &Path, old: &Vma, part: &Vma) {
+        let mut sums = Sums::of(part);
+        sums.subtract_bytes(&Sums::of_bytes(old, part.range.len()));
+        let at = path.at();
+        if part.start() == old.start() {
+            let pair = self.pair_with_previous(path, part);
+            let leaf = self.leaves.get_mut(path.steps[0].node);
+            sums.remove_pair(leaf.pair(at));
+            leaf.cut(at, old, part);
+            sums.add_pair(pair);
+            sums.add_pair(leaf.pair(at + 1));
+            if at == 0 {
+                leaf.head = pair;
+            }
+            return self.propagate_sums(path, &sums);
         }
-        leaf.cut(first, old, part);
-        change.sums.add_pair(pair.unwrap_or_else(|| leaf.pair(at)));
-        if let Some(pair) = pair.filter(|_| first == 0) {
-            leaf.head = pair;
+        let inner = at + 1 < self.leaf(path).len();
+        let next = if inner { None } else { self.step_on(path) };
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        if inner {
+            sums.remove_pair(leaf.pair(at + 1));
         }
-        if tail != 0 || inner {
-            change.sums.add_pair(leaf.pair(at + 1));
+        leaf.cut(at, old, part);
+        sums.add_pair(leaf.pair(at + 1));
+        if inner {
+            sums.add_pair(leaf.pair(at + 2));
         }
-        self.propagate(path, &change);
+        self.propagate_sums(path, &sums);
         if let Some(next) = next {
             self.set_gap_and_head(&next, 0, part);
         }

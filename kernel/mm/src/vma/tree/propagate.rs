@@ -23,6 +23,24 @@ impl VmaTree {
         self.carry_up::<true>(path, change);
     }
 
+    /// The same where every mapping of the leaf still ends where one ended, and the gaps are what they were.
+    #[inline]
+    pub(super) fn propagate_sums(&mut self, path: &Path, sums: &Sums) {
+        if self.total.sums.homing() != 0 || sums.has_pairs() {
+            let change = Change {
+                span: 0,
+                sums: *sums,
+                removed: 0,
+                added: 0,
+            };
+            return self.propagate(path, &change);
+        }
+        for step in &path.steps[1..=self.height] {
+            self.inners.get_mut(step.node).adjust_sums(step.at(), sums);
+        }
+        self.total.sums.add(sums);
+    }
+
     /// The same for mappings that only have moved: at most pairs are gone.
     pub(super) fn propagate_move(&mut self, path: &Path, change: &Change) {
         if change.sums.has_pairs() {

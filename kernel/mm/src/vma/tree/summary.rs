@@ -177,6 +177,14 @@ impl Sums {
         }
     }
 
+    /// Subtracts bytes alone, in place.
+    #[inline]
+    pub(super) fn subtract_bytes(&mut self, other: &Self) {
+        for (sum, other) in self.0[..COUNT_SEALED].iter_mut().zip(&other.0) {
+            *sum = sum.wrapping_sub(*other);
+        }
+    }
+
     /// Bytes mapped.
     pub(super) const fn mapped(&self) -> u64 {
         self.0[MAPPED]
