@@ -311,11 +311,13 @@ impl RangeOperand {
     pub const MAX_PAGES: u64 = 1 << 19;
 
     /// The operand with the least reach that covers `pages` (1..=[`Self::MAX_PAGES`]) from `start`.
+    #[inline]
     pub const fn covering(asid: Asid, start: VirtAddr, pages: u64) -> Self {
         debug_assert!(pages > 0 && pages <= Self::MAX_PAGES);
         // The least SCALE whose 32 units suffice: 2^6, 2^11, 2^16, 2^21 pages.
-        let bits = 64 - (pages - 1).leading_zeros() as u64;
-        let scale = if bits <= 6 { 0 } else { (bits - 2) / 5 };
+        let bits = 64 - (pages - 1).leading_zeros();
+        // In 8 bits, where a division is cheap.
+        let scale = if bits <= 6 { 0 } else { (bits as u8 - 2) / 5 } as u64;
         let num = (pages - 1) >> (5 * scale + 1);
         let page = (start.get() >> PAGE_SHIFT) & ((1 << 37) - 1);
         Self((asid.0 as u64) << 48 | 1 << 46 | scale << 44 | num << 39 | page)

@@ -1,5 +1,6 @@
 //! The page frames of this machine: the allocator of the crate `hardware`, over memory that it also keeps its books in.
 
+use core::cell::UnsafeCell;
 #[cfg(feature = "ktest")]
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,15 +14,22 @@ use mm::{PAGE_SIZE, PhysAddr};
 use super::OutOfMemory;
 use super::linear::address_of;
 use crate::arch;
-use crate::sync::{Mutex, Once};
+use crate::sync::Mutex;
 
 /// How many frames only the kernel itself may take, for its heap, its tables and its stacks: a program that uses up all memory
 /// is told so while the kernel can still go on.
 const RESERVE: usize = 512;
 
 static FRAMES: Mutex<Option<FrameAllocator>> = Mutex::new(None);
-/// The words of the frames, from the first block of memory on.
-static WORDS: Once<FrameWords<'static>> = Once::new();
+/// The words of the frames, from the first block of memory on; none before [`init`].
+static WORDS: Words = Words(UnsafeCell::new(FrameWords::new(PhysAddr::new(0), &[])));
+
+/// Looked at several times in every edit of the page tables, so without a lock.
+struct Words(UnsafeCell<FrameWords<'static>>);
+
+// SAFETY: written by `init` alone, before there is a second core or a thread that could read it at the same time.
+unsafe impl Sync for Words {}
+
 /// Whether there are frames to be had.
 static READY: AtomicBool = AtomicBool::new(false);
 
@@ -59,7 +67,8 @@ pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMem
             core::slice::from_raw_parts_mut(memory.add(words_bytes as usize).cast::<Block>(), blocks),
         )
     };
-    WORDS.call_once(|| FrameWords::new(span.start, words.as_flattened()));
+    // SAFETY: this runs once, while nothing else does, and nobody keeps a reference.
+    unsafe { *WORDS.0.get() = FrameWords::new(span.start, words.as_flattened()) };
     let offset = address_of(PhysAddr::new(0)) as usize;
     let mut allocator = FrameAllocator::new(Books {
         base: span.start,
@@ -151,7 +160,8 @@ fn with(what: impl FnOnce(&mut FrameAllocator)) {
 /// The words of all frames.
 #[inline]
 pub(super) fn words() -> FrameWords<'static> {
-    *WORDS.get().expect("there are frames")
+    // SAFETY: nothing writes it after `init`.
+    unsafe { *WORDS.0.get() }
 }
 
 #[cfg(feature = "ktest")]

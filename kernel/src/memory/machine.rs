@@ -1,5 +1,7 @@
 //! The machine as the crate `mm` asks for it: frames and the linear map from here, pages and the TLB from [`crate::arch`].
 
+use boot::LINEAR_MAP;
+use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use mm::machine::{
     BLOCK_SIZE, Block, Frame, FrameWords, Frames, MmuFeatures, PageOperand, Pages, PhysMap, RangeOperand,
@@ -43,10 +45,17 @@ unsafe impl Frames for Machine {
     }
 }
 
+/// Where the linear map begins: physical addresses fit below its lowest bit.
+const LINEAR_START: NonZeroUsize = match NonZeroUsize::new(LINEAR_MAP as usize) {
+    Some(start) => start,
+    None => panic!("the linear map begins at 0"),
+};
+
 // SAFETY: the linear map shows all frames and blocks, as Normal memory, at a fixed distance.
 unsafe impl PhysMap for Machine {
+    #[inline]
     fn pointer(&self, address: PhysAddr) -> NonNull<u8> {
-        NonNull::new(address_of(address)).expect("the linear map does not begin at 0")
+        NonNull::with_exposed_provenance(LINEAR_START | address.get() as usize)
     }
 }
 

@@ -38,8 +38,7 @@ impl<M: Machine> AddressSpace<M> {
         first: &Place,
         lone: &LoneMove,
     ) -> Result<VirtAddr, Errno> {
-        self.reserve_pages_to_move(source, target)?;
-        self.move_pages(source, target);
+        self.try_to_move_pages(source, target)?;
         self.tree.move_lone(first, lone);
         Ok(target)
     }
@@ -65,10 +64,9 @@ impl<M: Machine> AddressSpace<M> {
             Some(_) => Ok(()),
             None => self.tree.reserve_moves(1, 0),
         };
-        if let Err(errno) = nodes.and_then(|()| self.reserve_pages_to_move(source, target)) {
+        if let Err(errno) = nodes.and_then(|()| self.try_to_move_pages(source, target)) {
             return Some(Err(errno));
         }
-        self.move_pages(source, target);
         match slide {
             Some(slide) => self.tree.slide(first, &slide),
             None => self.tree.move_run(source, target),

@@ -53,7 +53,18 @@ impl<M: Machine> AddressSpace<M> {
             .map_err(|_| Errno::ENOMEM)
     }
 
-    /// Moves the pages of `source` to `target`, where nothing is mapped.
+    /// Moves the pages of `source`, which is not empty, to `target`, where nothing is mapped.
+    ///
+    /// # Errors
+    /// `ENOMEM`; nothing has changed.
+    #[inline]
+    pub(crate) fn try_to_move_pages(&mut self, source: PageRange, target: VirtAddr) -> Result<(), Errno> {
+        self.tables
+            .try_relocate(source, target)
+            .map_err(|_| Errno::ENOMEM)
+    }
+
+    /// Moves the pages of `source` to `target`, where nothing is mapped; the tables for that were reserved.
     pub(crate) fn move_pages(&mut self, source: PageRange, target: VirtAddr) {
         self.tables.relocate(source, target);
     }

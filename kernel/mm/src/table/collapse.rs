@@ -20,13 +20,11 @@ impl<M: Machine> PageTables<M> {
         block: Leaf,
         mut fill: impl FnMut(usize, Option<Leaf>),
     ) -> bool {
-        let found = self
-            .way::<{ Level::Pte as usize }>(base)
-            .and_then(|way| Some((way.hook(), way.table?)));
-        let Some((hook, table)) = found else {
+        let Some(way) = self.way::<{ Level::Pte as usize }>(base) else {
             return false;
         };
-        self.live(hook.parent).set(hook.index, table.entry().detached());
+        let (table, (parent, index)) = (way.table(), way.step(Level::Pmd as usize));
+        self.live(parent).set(index, table.entry().detached());
         let range =
             PageRange::from_len(base, Level::Pmd.size()).expect("what is mapped lies below TASK_SIZE");
         self.flush(range, Reach::Walk);
@@ -34,7 +32,7 @@ impl<M: Machine> PageTables<M> {
         self.give_table(table);
         self.pool.keep_for_block();
         let entry = Descriptor::leaf(Level::Pmd, block);
-        self.live(hook.parent).set(hook.index, entry);
+        self.live(parent).set(index, entry);
         self.counters.written += 2;
         self.publish();
         true

@@ -10,173 +10,174 @@ use crate::machine::{Machine, Reach};
 use crate::{PageRange, VirtAddr};
 use core::ops::Range;
 
-/// The place in a table where a table of the next level hangs, or would.
-#[derive(Clone, Copy)]
-pub(super) struct Hook {
-    pub(super) parent: Table,
-    pub(super) index: usize,
-}
-
-/// The way from the root to the table of level `LEVEL` for an address, as far as there are tables.
+/// The tables from the root down to the one of level `LEVEL` for an address.
 #[derive(Clone, Copy)]
 pub(super) struct Way<const LEVEL: usize> {
-    /// One in a table of each level from the root down; those up to `last` are there.
-    hooks: [Hook; LEVEL],
-    /// The lowest hook on the way. Nothing hangs in it, or `table`.
-    last: usize,
-    /// The table at the end of the way.
-    pub(super) table: Option<Table>,
+    /// One of each level; what lies beyond `LEVEL` means nothing.
+    tables: [Table; Level::ALL.len()],
+    address: VirtAddr,
 }
 
 impl<const LEVEL: usize> Way<LEVEL> {
-    /// The lowest place on the way: where the table at its end hangs, or the highest that is missing would.
-    pub(super) const fn hook(&self) -> Hook {
-        self.hooks[self.last]
+    /// The table at the end.
+    #[inline(always)]
+    pub(super) const fn table(&self) -> Table {
+        self.tables[LEVEL]
     }
 
-    /// How many tables are missing above the one of level `LEVEL`.
-    pub(super) const fn missing(&self) -> usize {
-        LEVEL - 1 - self.last
-    }
-
-    /// Whether the way leads through `table`, of the level that `depth` says.
-    fn leads_through(&self, depth: usize, table: Table) -> bool {
-        self.last >= depth && self.hooks[depth].parent == table
+    /// The table on the way of the level that `depth` says, and the index of the way's entry there.
+    #[inline(always)]
+    pub(super) const fn step(&self, depth: usize) -> (Table, usize) {
+        (self.tables[depth], Level::ALL[depth].index(self.address))
     }
 }
 
-/// Neighbouring entries of one table.
-pub(super) struct Run {
-    pub(super) table: Table,
-    pub(super) entries: Range<usize>,
-}
-
-/// What became of a table when some of its entries were taken out.
+/// What neighbouring entries are to their table.
 pub(super) enum Few {
-    /// Nothing was there.
-    Nothing,
-    /// It keeps others; so many of the entries were not absent and are detached now.
-    Kept(usize),
-    /// It held nothing but these, so many of them; it has been taken out itself, and nobody reaches it.
-    Emptied(usize),
+    /// It may hold others.
+    Part,
+    /// It holds nothing else, and so many of them.
+    All {
+        count: usize,
+        /// The level of the lowest table above that holds anything else, or is spared: that is where the table is taken out, and
+        /// with it those between.
+        keeper: usize,
+    },
 }
 
 /// Whether all of `range` lies under one table of `level`.
+#[inline(always)]
 pub(super) fn in_one_table(level: Level, range: PageRange) -> bool {
-    (range.start().get() ^ (range.end() - 1).get()) >> level.table_shift() == 0
+    is_one_table(level, range.start(), range.end() - 1)
+}
+
+/// Whether two addresses are under one table of `level`.
+#[inline(always)]
+const fn is_one_table(level: Level, one: VirtAddr, other: VirtAddr) -> bool {
+    (one.get() ^ other.get()) >> level.table_shift() == 0
 }
 
 impl<M: Machine> PageTables<M> {
-    /// Takes out and flushes the entries of level `LEVEL` that make up `range`, whose table is at the end of `from`, and with them
-    /// every table that they leave empty, but for those that `spared` leads through. `None` if the general way must be gone, for
-    /// contiguous groups, and nothing has changed.
-    #[inline]
-    pub(super) fn take_out_few<const LEVEL: usize>(
-        &mut self,
-        range: PageRange,
-        from: &Way<LEVEL>,
-        run: &Run,
-        spared: Option<&Way<LEVEL>>,
+    /// The way to the table of level `LEVEL` for `address`; `None` where a table is missing, or a block is in the way.
+    #[inline(always)]
+    pub(super) fn way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<Way<LEVEL>> {
+        let mut tables = [self.root; Level::ALL.len()];
+        for depth in 0..LEVEL {
+            let level = Level::ALL[depth];
+            let entry = self.live(tables[depth]).get(level.index(address));
+            if !entry.is_table(level) {
+                return None;
+            }
+            tables[depth + 1] = Table::of(entry);
+        }
+        Some(Way { tables, address })
+    }
+
+    /// The lowest table on the way to the one of level `LEVEL` for `address`, and what its level is; `None` where a block is in the
+    /// way.
+    #[inline(always)]
+    pub(super) fn end_of_way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<(Table, usize)> {
+        let mut table = self.root;
+        for depth in 0..LEVEL {
+            let level = Level::ALL[depth];
+            let entry = self.live(table).get(level.index(address));
+            if entry.is_absent() {
+                return Some((table, depth));
+            }
+            if !entry.is_table(level) {
+                return None;
+            }
+            table = Table::of(entry);
+        }
+        Some((table, LEVEL))
+    }
+
+    /// What the `entries` of the table at the end of `way` are to it. Tables above that `spared` lies under as well are not taken out.
+    /// `None` if the general way must be gone, for contiguous groups.
+    #[inline(always)]
+    pub(super) fn few<const LEVEL: usize>(
+        &self,
+        way: &Way<LEVEL>,
+        entries: &Range<usize>,
+        spared: Option<VirtAddr>,
     ) -> Option<Few> {
-        let level = const { Level::ALL[LEVEL] };
-        let (occupancy, contiguous) = run.table.state(&self.machine);
+        let table = way.table();
+        let (count, contiguous) = table.state(&self.machine);
         if contiguous {
             return None;
         }
-        self.counters.read += LEVEL as u64 + run.entries.len() as u64;
-        if occupancy <= run.entries.len() {
-            let words = self.live(run.table).words(run.entries.clone());
-            let count = match occupancy {
-                ENTRIES => ENTRIES,
-                _ => words.iter().filter(|word| !word.get().is_absent()).count(),
-            };
-            if count == occupancy {
-                self.take_out_tables(range, from, spared);
-                return Some(Few::Emptied(count));
-            }
+        if count > entries.len() || !self.holds(table, entries, count) {
+            return Some(Few::Part);
         }
-        let count = self.detach_few(level, run, range);
-        self.counters.written += count as u64;
-        Some(if count == 0 {
-            Few::Nothing
-        } else {
-            Few::Kept(count)
-        })
-    }
-
-    /// Takes out and flushes the table at the end of `from`, all of whose entries lie in `range`, and gives back the tables above that
-    /// hold nothing else.
-    #[inline]
-    fn take_out_tables<const LEVEL: usize>(
-        &mut self,
-        range: PageRange,
-        from: &Way<LEVEL>,
-        spared: Option<&Way<LEVEL>>,
-    ) {
-        let mut top = from.last;
-        while top > 0 {
-            let above = from.hooks[top].parent;
-            let stays = spared.is_some_and(|way| way.leads_through(top, above));
+        let mut keeper = LEVEL - 1;
+        while keeper > 0 {
+            let (above, _) = way.step(keeper);
+            let stays = spared.is_some_and(|other| is_one_table(Level::ALL[keeper], way.address, other));
             if stays || above.occupancy(&self.machine) != 1 {
                 break;
             }
-            top -= 1;
+            keeper -= 1;
         }
-        let Hook { parent, index } = from.hooks[top];
-        let entry = self.live(parent).get(index);
-        self.live(parent).set(index, entry.detached());
-        self.flush(range, Reach::Walk);
-        self.live(parent).set(index, Descriptor::ABSENT);
-        parent.lose(&self.machine, 1);
-        self.counters.written += 2;
-        for hook in &from.hooks[top + 1..] {
-            self.live(hook.parent).set(hook.index, Descriptor::ABSENT);
-            hook.parent.lose(&self.machine, 1);
-            self.counters.written += 1;
-            self.give_table(hook.parent);
-        }
+        Some(Few::All { count, keeper })
     }
 
-    /// The way to the table of level `LEVEL` for `address`; `None` where a block is in it.
+    /// Whether `count` of some entries of a table are not absent.
     #[inline(always)]
-    pub(super) fn way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<Way<LEVEL>> {
-        let root = Hook {
-            parent: self.root,
-            index: Level::Pgd.index(address),
-        };
-        let mut way = Way {
-            hooks: [root; LEVEL],
-            last: 0,
-            table: None,
-        };
-        loop {
-            let above = Level::ALL[way.last];
-            let Hook { parent, index } = way.hook();
-            let entry = self.live(parent).get(index);
-            if entry.is_absent() {
-                return Some(way);
+    fn holds(&self, table: Table, entries: &Range<usize>, count: usize) -> bool {
+        if count == ENTRIES {
+            return true;
+        }
+        let words = self.live(table).words(entries.clone());
+        words.iter().filter(|word| !word.get().is_absent()).count() == count
+    }
+
+    /// Takes the table at the end of `way` out and flushes it, with those above up to `keeper`. All that is mapped by them lies in
+    /// `range`. Nobody reaches them then.
+    #[inline(always)]
+    pub(super) fn take_out_all<const LEVEL: usize>(
+        &mut self,
+        range: PageRange,
+        way: &Way<LEVEL>,
+        keeper: usize,
+    ) {
+        let (table, index) = way.step(keeper);
+        // The hardware does not update table entries: there is no need for an atomic.
+        self.live(table).set(index, Descriptor::ABSENT);
+        table.lose(&self.machine, 1);
+        self.counters.written += 1;
+        self.flush(range, Reach::Walk);
+    }
+
+    /// Gives back the tables above the one at the end of `way` that were taken out with it.
+    #[inline(always)]
+    pub(super) fn give_above<const LEVEL: usize>(&mut self, way: &Way<LEVEL>, keeper: usize) {
+        for depth in (1..LEVEL).rev() {
+            if depth > keeper {
+                self.give_step(way.step(depth));
             }
-            if !entry.is_table(above) {
-                return None;
-            }
-            let table = Table::of(entry);
-            if way.last + 1 == LEVEL {
-                way.table = Some(table);
-                return Some(way);
-            }
-            way.last += 1;
-            way.hooks[way.last] = Hook {
-                parent: table,
-                index: Level::ALL[way.last].index(address),
-            };
         }
     }
 
-    /// Detaches and flushes entries of a table that keeps others; answers how many are not absent.
+    /// Gives back a table that was taken out and held one entry, to another that was taken out with it.
     #[inline]
-    fn detach_few(&mut self, level: Level, run: &Run, range: PageRange) -> usize {
+    pub(super) fn give_step(&mut self, (table, index): (Table, usize)) {
+        self.live(table).set(index, Descriptor::ABSENT);
+        table.lose(&self.machine, 1);
+        self.counters.written += 1;
+        self.give_table(table);
+    }
+
+    /// Detaches and flushes entries of a table of `level`, those that make up `range`; answers how many are not absent.
+    #[inline]
+    pub(super) fn detach_few(
+        &mut self,
+        level: Level,
+        table: Table,
+        entries: &Range<usize>,
+        range: PageRange,
+    ) -> usize {
         let (mut leaves, mut tables, mut count) = (false, false, 0);
-        for word in run.table.live(&self.machine).words(run.entries.clone()) {
+        for word in table.live(&self.machine).words(entries.clone()) {
             let entry = word.get();
             if entry.is_absent() {
                 continue;
@@ -192,6 +193,7 @@ impl<M: Machine> PageTables<M> {
         if leaves || tables {
             self.flush(range, if tables { Reach::Walk } else { Reach::Leaf });
         }
+        self.counters.written += count as u64;
         count
     }
 }

@@ -12,25 +12,50 @@ const MAX_RANGES: u64 = 8;
 impl<M: Machine> PageTables<M> {
     /// Makes earlier stores to tables visible to every walker, removes what TLBs remember of `range`, and waits until
     /// every access that used it is complete. With [`Reach::Walk`] also the tables on the way are forgotten.
+    #[inline]
     pub(super) fn flush(&mut self, range: PageRange, reach: Reach) {
-        self.order_stores();
+        self.machine.dsb_stores();
         self.invalidate(range, reach);
-        self.complete();
+        self.machine.dsb();
+        self.counters.dsb += 2;
         if self.machine.features().contains(MmuFeatures::REPEAT_FLUSH) {
-            // On a Cortex-A76 the first DSB may end before writes through the old translation do (CVE-2025-10263); after
-            // any one more TLBI the second does not.
-            self.invalidate(first_page(range), reach);
-            self.complete();
+            self.repeat(range, reach);
         }
     }
 
+    /// On a Cortex-A76 the first DSB may end before writes through the old translation do (CVE-2025-10263); after any one more
+    /// TLBI the second does not.
+    #[cold]
+    fn repeat(&mut self, range: PageRange, reach: Reach) {
+        self.invalidate(first_page(range), reach);
+        self.machine.dsb();
+        self.counters.dsb += 1;
+    }
+
     /// The TLBIs alone.
+    #[inline]
     fn invalidate(&mut self, range: PageRange, reach: Reach) {
-        let (asid, pages) = (self.asid, range.pages());
+        let pages = range.pages();
         let by_range = self.machine.features().contains(MmuFeatures::TLB_RANGE);
-        if by_range && pages > 1 && pages <= MAX_RANGES * RangeOperand::MAX_PAGES {
+        if by_range && (2..=RangeOperand::MAX_PAGES).contains(&pages) {
+            let operand = RangeOperand::covering(self.asid, range.start(), pages);
+            self.machine.tlbi_range(operand, reach);
+            self.counters.tlbi_range += 1;
+        } else if pages == 1 {
+            self.machine
+                .tlbi_page(PageOperand::new(self.asid, range.start()), reach);
+            self.counters.tlbi_page += 1;
+        } else {
+            self.invalidate_many(range, reach, by_range);
+        }
+    }
+
+    /// The TLBIs of a range that takes more than one.
+    fn invalidate_many(&mut self, range: PageRange, reach: Reach, by_range: bool) {
+        let (asid, pages) = (self.asid, range.pages());
+        if by_range && pages <= MAX_RANGES * RangeOperand::MAX_PAGES {
             self.invalidate_ranges(asid, range, reach);
-        } else if pages == 1 || (!by_range && pages <= MAX_PAGES) {
+        } else if !by_range && pages <= MAX_PAGES {
             for page in 0..pages {
                 let page = range.start() + page * PAGE_SIZE;
                 self.machine.tlbi_page(PageOperand::new(asid, page), reach);
@@ -54,19 +79,15 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// `DSB ISHST`.
+    #[inline]
     pub(super) fn order_stores(&mut self) {
         self.machine.dsb_stores();
         self.counters.dsb += 1;
     }
 
-    /// `DSB ISH`.
-    fn complete(&mut self) {
-        self.machine.dsb();
-        self.counters.dsb += 1;
-    }
-
     /// Lets the instructions that follow rely on entries that were made valid: `DSB ISHST; ISB`. A TLB does not remember
     /// that there was nothing, so that is all that a new entry needs.
+    #[inline]
     pub(super) fn publish(&mut self) {
         self.order_stores();
         self.machine.isb();

@@ -31,8 +31,11 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Makes sure of `tables` more for the call under way.
+    #[inline]
     pub(super) fn reserve<M: Machine>(&mut self, machine: &M, tables: usize) -> Result<(), OutOfMemory> {
-        self.stock(machine, tables)?;
+        if self.count < self.promised + self.deposited + tables {
+            self.stock(machine, tables)?;
+        }
         self.promised += tables;
         Ok(())
     }

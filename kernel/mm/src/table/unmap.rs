@@ -3,7 +3,7 @@
 use super::PageTables;
 use super::descriptor::{Descriptor, Entry, Leaf};
 use super::detach::Extent;
-use super::few::{Few, Run, in_one_table};
+use super::few::{Few, in_one_table};
 use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
@@ -33,20 +33,24 @@ impl<M: Machine> PageTables<M> {
 
     /// Unmaps pages of one leaf table the short way; `None` if that is not to be gone, and nothing has changed.
     fn unmap_few(&mut self, range: PageRange, sink: &mut impl FnMut(VirtAddr, Level, Leaf)) -> Option<()> {
-        let from = self.way::<{ Level::Pte as usize }>(range.start())?;
+        const PTE: usize = Level::Pte as usize;
+        let way = self.way::<PTE>(range.start())?;
+        let table = way.table();
         let first = Level::Pte.index(range.start());
-        let run = Run {
-            table: from.table?,
-            entries: first..first + range.pages() as usize,
-        };
-        match self.take_out_few(range, &from, &run, None)? {
-            Few::Nothing => {}
-            Few::Kept(_) => {
-                self.drain_pages(run.table, range, sink);
+        let entries = first..first + range.pages() as usize;
+        let few = self.few(&way, &entries, None)?;
+        self.counters.read += PTE as u64 + range.pages();
+        match few {
+            Few::Part => {
+                if self.detach_few(Level::Pte, table, &entries, range) > 0 {
+                    self.drain_pages(table, range, sink);
+                }
             }
-            Few::Emptied(_) => {
-                self.drain_pages(run.table, range, sink);
-                self.give_table(run.table);
+            Few::All { keeper, .. } => {
+                self.take_out_all(range, &way, keeper);
+                self.give_above(&way, keeper);
+                self.drain_pages(table, range, sink);
+                self.give_table(table);
             }
         }
         Some(())

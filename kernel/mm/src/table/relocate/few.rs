@@ -5,128 +5,239 @@ use super::graft::graft_words;
 use crate::machine::Machine;
 use crate::table::PageTables;
 use crate::table::descriptor::Descriptor;
-use crate::table::few::{Few, Hook, Run, Way, in_one_table};
+use crate::table::few::{Few, Way, in_one_table};
 use crate::table::level::Level;
 use crate::table::page::Table;
+use crate::table::pool::OutOfMemory;
 use crate::{PageRange, VirtAddr};
 use core::cmp::Ordering;
 use core::ops::Range;
 
-/// The highest level of whose whole entries both ranges consist, if they are of one table on either side.
-fn level_of_few(source: PageRange, target: PageRange) -> Option<Level> {
-    let alignment = (source.start().get() | source.end().get() | target.start().get()).trailing_zeros();
-    let level = [Level::Pud, Level::Pmd, Level::Pte]
-        .into_iter()
-        .find(|level| alignment >= level.shift())?;
-    (in_one_table(level, source) && in_one_table(level, target)).then_some(level)
+/// Up to so many entries are shifted within their table one by one; setting out to copy a run costs about as much.
+const SINGLY: usize = 8;
+
+/// What a relocation may use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Supply {
+    /// The tables that were reserved for it.
+    Promised,
+    /// Whatever there is: what it needs is to be reserved first.
+    Open,
+}
+
+/// Where entries go.
+struct Goal {
+    /// The address of the first.
+    address: VirtAddr,
+    /// The lowest table on the way there, and the level of that.
+    end: Table,
+    depth: usize,
 }
 
 impl<M: Machine> PageTables<M> {
     /// Makes a relocation the short way, if that leads there; `None` if it does not, and nothing has changed.
-    pub(super) fn relocate_few(&mut self, source: PageRange, target: PageRange) -> Option<()> {
-        // One routine a level, in which shifts and walks are constant.
-        match level_of_few(source, target)? {
-            Level::Pud => self.relocate_entries::<{ Level::Pud as usize }>(source, target),
-            Level::Pmd => self.relocate_entries::<{ Level::Pmd as usize }>(source, target),
-            _ => self.relocate_entries::<{ Level::Pte as usize }>(source, target),
+    ///
+    /// # Errors
+    /// Where there is no memory for the tables that it needs; nothing has changed.
+    #[inline]
+    pub(super) fn relocate_few(
+        &mut self,
+        source: PageRange,
+        target: PageRange,
+        supply: Supply,
+    ) -> Option<Result<(), OutOfMemory>> {
+        // The highest level of whose whole entries both ranges consist. There is one routine a level, in which shifts and walks
+        // are constant.
+        let alignment = (source.start().get() | source.end().get() | target.start().get()).trailing_zeros();
+        if alignment >= Level::Pud.shift() {
+            self.relocate_entries::<{ Level::Pud as usize }>(source, target, supply)
+        } else if alignment >= Level::Pmd.shift() {
+            self.relocate_entries::<{ Level::Pmd as usize }>(source, target, supply)
+        } else {
+            self.relocate_entries::<{ Level::Pte as usize }>(source, target, supply)
         }
     }
 
-    fn relocate_entries<const LEVEL: usize>(&mut self, source: PageRange, target: PageRange) -> Option<()> {
+    #[inline(always)]
+    fn relocate_entries<const LEVEL: usize>(
+        &mut self,
+        source: PageRange,
+        target: PageRange,
+        supply: Supply,
+    ) -> Option<Result<(), OutOfMemory>> {
         let level = const { Level::ALL[LEVEL] };
-        let from = self.way::<LEVEL>(source.start())?;
-        let to = self.way::<LEVEL>(target.start())?;
-        let first = level.index(source.start());
-        let run = Run {
-            table: from.table?,
-            entries: first..first + (source.len() >> level.shift()) as usize,
+        if !in_one_table(level, source) || !in_one_table(level, target) {
+            return None;
+        }
+        let way = self.way::<LEVEL>(source.start())?;
+        let (end, depth) = self.end_of_way::<LEVEL>(target.start())?;
+        let goal = Goal {
+            address: target.start(),
+            end,
+            depth,
         };
-        let count = match self.take_out_few(source, &from, &run, Some(&to))? {
-            Few::Nothing => return Some(()),
-            Few::Kept(count) => {
-                self.move_few(&run, &to, target.start());
-                count
-            }
-            Few::Emptied(count) => {
-                self.move_all(&run, &to, target.start());
+        let first = level.index(source.start());
+        let entries = first..first + (source.len() >> level.shift()) as usize;
+        let few = self.few(&way, &entries, Some(target.start()))?;
+        if supply == Supply::Open
+            && let Err(error) = self.reserve_few::<LEVEL>(&goal, &few)
+        {
+            return Some(Err(error));
+        }
+        self.counters.read += (2 * LEVEL + entries.len()) as u64;
+        let count = match few {
+            Few::Part => self.move_part::<LEVEL>(source, way.table(), &entries, &goal),
+            Few::All { count, keeper } => {
+                self.move_all(source, &way, keeper, &entries, goal);
                 count
             }
         };
         self.counters.written += 2 * count as u64;
         self.counters.moved(level, count);
-        Some(())
+        Some(Ok(()))
     }
 
-    /// Moves detached entries to `target`, in the table that hangs there or in a new one.
-    #[inline]
-    fn move_few<const LEVEL: usize>(&mut self, run: &Run, to: &Way<LEVEL>, target: VirtAddr) {
-        let at = const { Level::ALL[LEVEL] }.index(target);
-        let table = match to.table {
-            Some(table) => table,
-            None => self.take_promised(),
+    /// Makes sure of the tables that are missing on the way to the goal, but for those that come along.
+    #[inline(always)]
+    fn reserve_few<const LEVEL: usize>(&mut self, goal: &Goal, few: &Few) -> Result<(), OutOfMemory> {
+        let there = match few {
+            Few::Part => goal.depth,
+            Few::All { keeper, .. } => goal.depth + (LEVEL - keeper),
         };
-        let machine = &self.machine;
-        let source = run.table.live(machine).words(run.entries.clone());
-        let moved = graft_words::<false>(source, table.live(machine).words(at..at + run.entries.len()));
-        if table != run.table {
-            run.table.lose(machine, moved);
-            table.gain(machine, moved);
+        if there >= LEVEL {
+            return Ok(());
         }
-        match to.table {
-            Some(_) => self.publish(),
-            None => self.hang(to, table, target),
+        self.pool.reserve(&self.machine, LEVEL - there)
+    }
+
+    /// Moves entries of a table that others may be in; answers how many there were.
+    #[inline(always)]
+    fn move_part<const LEVEL: usize>(
+        &mut self,
+        source: PageRange,
+        table: Table,
+        entries: &Range<usize>,
+        goal: &Goal,
+    ) -> usize {
+        let level = const { Level::ALL[LEVEL] };
+        let count = self.detach_few(level, table, entries, source);
+        if count == 0 {
+            return 0;
+        }
+        if goal.depth == LEVEL {
+            self.graft_few(table, entries, goal.end, level.index(goal.address));
+            self.publish();
+        } else {
+            let new = self.take_promised();
+            self.graft_few(table, entries, new, level.index(goal.address));
+            self.hang::<LEVEL>(new, None, goal);
+        }
+        count
+    }
+
+    /// Moves all that a table holds, and the table with it if there is none at the goal.
+    #[inline(always)]
+    fn move_all<const LEVEL: usize>(
+        &mut self,
+        source: PageRange,
+        way: &Way<LEVEL>,
+        keeper: usize,
+        entries: &Range<usize>,
+        mut goal: Goal,
+    ) {
+        let level = const { Level::ALL[LEVEL] };
+        let (table, at) = (way.table(), level.index(goal.address));
+        if goal.end == table {
+            // This very table hangs at the goal: it is put back where it was.
+            (goal.end, _) = way.step(LEVEL - 1);
+            goal.depth = LEVEL - 1;
+        }
+        self.take_out_all(source, way, keeper);
+        if goal.depth == LEVEL {
+            self.graft_few(table, entries, goal.end, at);
+            self.publish();
+            self.give_above(way, keeper);
+            self.give_table(table);
+        } else {
+            self.shift_few(table, entries, at);
+            self.hang(table, Some((way, keeper)), &goal);
         }
     }
 
-    /// Moves all that a table holds that was taken out, and the table with it if there is none at the target.
-    fn move_all<const LEVEL: usize>(&mut self, run: &Run, to: &Way<LEVEL>, target: VirtAddr) {
-        // What hung at the target may have been this very table.
-        if to.table.is_none_or(|table| table == run.table) {
-            self.shift_few(run, const { Level::ALL[LEVEL] }.index(target));
-            self.hang(to, run.table, target);
-        } else {
-            self.move_few(run, to, target);
-            self.give_table(run.table);
+    /// Moves detached entries from one table to another, or within one.
+    #[inline]
+    fn graft_few(&self, from: Table, entries: &Range<usize>, to: Table, at: usize) {
+        let machine = &self.machine;
+        let source = from.live(machine).words(entries.clone());
+        let moved = graft_words::<false>(source, to.live(machine).words(at..at + entries.len()));
+        if to != from {
+            from.lose(machine, moved);
+            to.gain(machine, moved);
         }
     }
 
     /// Moves the entries of a detached table, all that it holds, to index `at` of the same table, in the order in which
     /// nothing is overwritten that has still to move.
-    fn shift_few(&mut self, run: &Run, at: usize) {
-        let Range { start, end } = run.entries;
-        let words = run.table.live(&self.machine);
+    #[inline]
+    fn shift_few(&self, table: Table, entries: &Range<usize>, at: usize) {
+        let Range { start, end } = *entries;
+        let words = table.live(&self.machine);
+        let shift_one = |index: usize| {
+            let entry = words.get(index);
+            words.set(index, Descriptor::ABSENT);
+            words.set(at + index - start, entry);
+        };
         match at.cmp(&start) {
-            Ordering::Less => {
-                for index in run.entries.clone() {
-                    let entry = words.get(index);
-                    words.set(index, Descriptor::ABSENT);
-                    words.set(at + index - start, entry);
-                }
-            }
+            Ordering::Less => entries.clone().for_each(shift_one),
             Ordering::Equal => {}
+            Ordering::Greater if entries.len() <= SINGLY => entries.clone().rev().for_each(shift_one),
             Ordering::Greater => {
-                let plain = self.plain(run.table);
-                plain.move_to(&self.machine, run.entries.clone(), plain, at);
+                let plain = self.plain(table);
+                plain.move_to(&self.machine, entries.clone(), plain, at);
                 plain.clear(&self.machine, start..at.min(end));
             }
         }
     }
 
-    /// Hangs a table that nobody reaches at the target, with those above it that are missing there, and publishes it.
-    #[inline]
-    fn hang<const LEVEL: usize>(&mut self, to: &Way<LEVEL>, mut table: Table, target: VirtAddr) {
-        for depth in (LEVEL - to.missing()..LEVEL).rev() {
-            let above = self.take_promised();
-            self.live(above)
-                .set(Level::ALL[depth].index(target), table.entry());
-            above.gain(&self.machine, 1);
-            self.counters.written += 1;
-            table = above;
+    /// Hangs a table of level `LEVEL` that nobody reaches at the goal, and publishes it. The tables that are missing above it are those
+    /// that were taken out of the `keeper` with it, as far as they go; what of them is too much is given back.
+    #[inline(always)]
+    fn hang<const LEVEL: usize>(
+        &mut self,
+        mut table: Table,
+        taken: Option<(&Way<LEVEL>, usize)>,
+        goal: &Goal,
+    ) {
+        for depth in (1..LEVEL).rev() {
+            let step = taken
+                .filter(|(_, keeper)| depth > *keeper)
+                .map(|(way, _)| way.step(depth));
+            let at = Level::ALL[depth].index(goal.address);
+            table = match step {
+                Some(step) if depth <= goal.depth => {
+                    self.give_step(step);
+                    table
+                }
+                None if depth <= goal.depth => table,
+                Some((above, index)) => {
+                    self.live(above).set(index, Descriptor::ABSENT);
+                    self.live(above).set(at, table.entry());
+                    self.counters.written += 2;
+                    above
+                }
+                None => {
+                    let above = self.take_promised();
+                    self.live(above).set(at, table.entry());
+                    above.gain(&self.machine, 1);
+                    self.counters.written += 1;
+                    above
+                }
+            };
         }
         self.order_stores();
-        let Hook { parent, index } = to.hook();
-        self.live(parent).set(index, table.entry());
-        parent.gain(&self.machine, 1);
+        self.live(goal.end)
+            .set(Level::ALL[goal.depth].index(goal.address), table.entry());
+        goal.end.gain(&self.machine, 1);
         self.publish();
     }
 }

@@ -24,9 +24,11 @@ use super::descriptor::Descriptor;
 use super::detach::{Extent, Start};
 use super::level::Level;
 use super::page::Table;
+use super::pool::OutOfMemory;
 use crate::machine::Machine;
 use crate::{PageRange, VirtAddr};
 use core::ops::Range;
+use few::Supply;
 use shift::Stale;
 
 /// One relocation under way: the bracket's third and fourth step.
@@ -52,6 +54,20 @@ fn agreement(source: PageRange, target: VirtAddr) -> Level {
     Level::ALL.into_iter().find(agrees).unwrap_or(Level::Pte)
 }
 
+/// The range of the same length at `target`.
+///
+/// # Panics
+/// If that leaves the address space, or meets `source`.
+#[inline(always)]
+fn apart(source: PageRange, target: VirtAddr) -> PageRange {
+    let range = PageRange::from_len(target, source.len()).expect("a target below TASK_SIZE");
+    assert!(
+        !source.overlaps(range),
+        "a relocation of {source:?} onto itself, to {range:?}"
+    );
+    range
+}
+
 impl<M: Machine> PageTables<M> {
     /// Moves everything that is mapped in `source` to the range of the same length at `target`: afterwards each page and
     /// block, guards included, is at the same distance from `target` as it was from the start of `source`, in the same state,
@@ -64,17 +80,33 @@ impl<M: Machine> PageTables<M> {
     /// # Panics
     /// If the ranges overlap, or something is found in the target where there must be nothing.
     pub fn relocate(&mut self, source: PageRange, target: VirtAddr) {
-        let target = PageRange::from_len(target, source.len()).expect("a target below TASK_SIZE");
-        assert!(
-            !source.overlaps(target),
-            "a relocation of {source:?} onto itself, to {target:?}"
-        );
-        if source.is_empty() {
+        let target = apart(source, target);
+        if source.is_empty() || self.relocate_few(source, target, Supply::Promised).is_some() {
             return;
         }
-        if self.relocate_few(source, target).is_some() {
-            return;
+        self.relocate_all(source, target);
+    }
+
+    /// [`Self::relocate`] of a range that is not empty, with the reservation that it needs.
+    ///
+    /// # Errors
+    /// Where there is no memory for tables; nothing has changed.
+    ///
+    /// # Panics
+    /// As that.
+    pub fn try_relocate(&mut self, source: PageRange, target: VirtAddr) -> Result<(), OutOfMemory> {
+        let target = apart(source, target);
+        if let Some(done) = self.relocate_few(source, target, Supply::Open) {
+            return done;
         }
+        self.reserve_relocation(source, target.start())?;
+        self.relocate_all(source, target);
+        Ok(())
+    }
+
+    /// The general way.
+    #[inline(never)]
+    fn relocate_all(&mut self, source: PageRange, target: PageRange) {
         let Some((start, _)) = self.take_out(source) else {
             return;
         };
