@@ -11,6 +11,9 @@ use crate::{command, image, workspace};
 /// The target of everything that runs on the board.
 pub(crate) const TARGET: &str = "aarch64-unknown-none-softfloat";
 
+/// What cargo is told beside its usual configuration, against errata of processors.
+const ERRATA: &str = ".cargo/cortex-a53.toml";
+
 /// A kernel, built.
 #[derive(Clone, Debug)]
 pub(crate) struct Kernel {
@@ -101,7 +104,7 @@ pub(crate) fn cargo() -> Command {
 
 fn cargo_build(core: &Core, packages: &[&str]) -> Command {
     let mut cargo = cargo();
-    cargo.args(["build", "--release", "--target", TARGET]);
+    cargo.args(["build", "--config", ERRATA, "--release", "--target", TARGET]);
     for package in packages {
         cargo.args(["--package", package]);
     }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use libtest_mimic::{Completion, Failed, Trial};
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::{Object, ObjectSection};
 
+use super::code::{Code, Instruction};
 use super::report;
 
 /// The section that holds what runs before the MMU is on.
@@ -31,22 +32,17 @@ fn check(file: &[u8]) -> Result<()> {
     let section = elf
         .section_by_name(SECTION)
         .with_context(|| format!("the kernel has no section {SECTION}"))?;
-    let (start, code) = (section.address(), section.data()?);
-    let symbols = Symbols::of(&elf, start, code.len());
-    let (mut seen, mut jumps) = (0, 0);
-    for (index, word) in code.chunks_exact(4).enumerate() {
-        let address = start + 4 * index as u64;
-        if symbols.is_data(address) {
-            continue;
-        }
-        let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-        let instruction = Instruction { word, address };
-        if let Err(why) = instruction.check(start..start + code.len() as u64) {
-            bail!("{}: {word:#010x}: {why}", symbols.place(address));
+    let range = section.address()..section.address() + section.size();
+    let code = Code::of(&elf, &section)?;
+    let mut jumps = 0;
+    for &instruction in &code.instructions {
+        if let Err(why) = instruction.check(range.clone()) {
+            let Instruction { word, address } = instruction;
+            bail!("{}: {word:#010x}: {why}", code.place(address));
         }
         jumps += usize::from(instruction.is_jump_by_register());
-        seen += 1;
     }
+    let seen = code.instructions.len();
     if seen < 200 {
         bail!("only {seen} instructions were found: the file has no symbols that tell code from data");
     }
@@ -56,66 +52,13 @@ fn check(file: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The symbols of the section, by address: names, and what tells code from data (`$x` and `$d`; ELF for the Arm 64-bit Architecture).
-struct Symbols {
-    names: Vec<(u64, String)>,
-    kinds: Vec<(u64, bool)>,
-}
-
-impl Symbols {
-    fn of(elf: &object::File<'_>, start: u64, length: usize) -> Self {
-        let (mut names, mut kinds) = (Vec::new(), Vec::new());
-        for symbol in elf.symbols() {
-            let (address, Ok(name)) = (symbol.address(), symbol.name()) else {
-                continue;
-            };
-            if !(start..start + length as u64).contains(&address) {
-                continue;
-            }
-            match name.as_bytes() {
-                [b'$', b'x', ..] => kinds.push((address, false)),
-                [b'$', b'd', ..] => kinds.push((address, true)),
-                _ => names.push((address, name.to_owned())),
-            }
-        }
-        names.sort();
-        kinds.sort();
-        Symbols { names, kinds }
-    }
-
-    /// Whether data lies there. What no symbol speaks of is not looked at: [`check`] counts what is.
-    fn is_data(&self, address: u64) -> bool {
-        last(&self.kinds, address).is_none_or(|(_, is_data)| *is_data)
-    }
-
-    /// `SYMBOL+OFFSET`.
-    fn place(&self, address: u64) -> String {
-        match last(&self.names, address) {
-            Some((start, name)) => format!("{name}+{:#x}", address - start),
-            None => format!("{address:#x}"),
-        }
-    }
-}
-
-/// The last entry at or before an address.
-fn last<T>(list: &[(u64, T)], address: u64) -> Option<&(u64, T)> {
-    list[..list.partition_point(|(start, _)| *start <= address)].last()
-}
-
-/// One instruction (encodings: Arm ARM, C4.1).
-#[derive(Clone, Copy)]
-struct Instruction {
-    word: u32,
-    address: u64,
-}
-
 impl Instruction {
     /// Whether it may run before the MMU is on. `code` is all that may.
     fn check(self, code: std::ops::Range<u64>) -> Result<(), &'static str> {
         if self.is(0x0e00_0000, 0x0e00_0000) || self.is(0x1e00_0000, 0x0400_0000) {
             return Err("floating point or vectors: they may trap");
         }
-        if self.is(0x0a00_0000, 0x0800_0000) {
+        if self.is_access() {
             return self.check_access();
         }
         if self.is(0xffff_ffe0, 0xd50b_7420) {
@@ -188,14 +131,6 @@ impl Instruction {
     /// BR or BLR.
     fn is_jump_by_register(self) -> bool {
         self.is(0xffdf_fc1f, 0xd61f_0000)
-    }
-
-    fn is(self, mask: u32, value: u32) -> bool {
-        self.word & mask == value
-    }
-
-    fn bits(self, shift: u32, width: u32) -> u32 {
-        self.word >> shift & ((1 << width) - 1)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
 use crate::harness::{
-    boots, c_programs, cards, early, host, kernel, loads, oracle, program, refusals, report,
+    boots, c_programs, cards, early, errata, host, kernel, loads, oracle, program, refusals, report,
 };
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
@@ -248,6 +248,7 @@ impl Test {
                 trials.extend(loads::trials(&folder, bench));
             }
             trials.push(early::trial(&bench.kernel.elf, bench.print_times));
+            trials.push(errata::trial(&bench.kernel.elf, bench.print_times));
         }
         if self.is_wanted(Kind::Program) {
             trials.extend(cases.into_iter().map(|case| case.trial(bench)));
