@@ -15,22 +15,36 @@ pub(super) fn brk(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn mmap(call: &mut Call<'_>) -> Answer {
-    let [addr, len, prot, flags, _, offset] = core::array::from_fn(|index| call.arg(index));
+    let (flags, offset) = (call.arg(3), call.arg(5));
     if !offset.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
-    let backing = if flags & u64::from(MAP_ANONYMOUS) != 0 {
-        Backing::Anonymous
+    if flags & u64::from(MAP_ANONYMOUS) != 0 {
+        map(call, Backing::Anonymous)
     } else {
-        file_backing(call, offset)?
-    };
-    let address = call.process().space.lock().mmap(MapRequest {
+        map_file(call, offset)
+    }
+}
+
+/// `mmap` of a file.
+#[inline(never)]
+fn map_file(call: &mut Call<'_>, offset: u64) -> Answer {
+    let backing = file_backing(call, offset)?;
+    map(call, backing)
+}
+
+/// `mmap` of whatever it is of.
+#[inline(always)]
+fn map(call: &mut Call<'_>, backing: Backing<Machine>) -> Answer {
+    let [addr, len, prot, flags] = core::array::from_fn(|index| call.arg(index));
+    let request = MapRequest {
         addr,
         len,
         prot,
         flags,
         backing,
-    })?;
+    };
+    let address = call.process().space.lock().mmap(request)?;
     Ok(address.get())
 }
 

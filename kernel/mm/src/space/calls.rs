@@ -25,9 +25,13 @@ impl<M: Machine> AddressSpace<M> {
     ///
     /// # Errors
     /// Linux's, see [`MapRequest`].
+    #[inline]
     pub fn mmap(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
         self.begin_call();
-        self.map_request(request)
+        match self.map_plain(&request) {
+            Some(addr) => Ok(addr),
+            None => self.map_request(request),
+        }
     }
 
     /// Maps all of `object` as Linux maps the vdso: private, never grown, split nor made writable by a program. A zero

@@ -59,6 +59,7 @@ enum Source<M: Machine> {
 }
 
 impl<M: Machine> AddressSpace<M> {
+    #[inline(never)]
     pub(super) fn map_request(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
         let flags = Flags(request.flags);
         self.check_huge(&request, flags)?;

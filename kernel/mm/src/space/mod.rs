@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod advise;
+mod anywhere;
 mod calls;
 mod footprint;
 mod fork;

@@ -10,7 +10,7 @@ use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 pub(crate) const STACK_GUARD_GAP: u64 = 256 * PAGE_SIZE;
 
 /// The alignment that a transparent huge page would need.
-const HUGE: u64 = Level::Pmd.size();
+pub(super) const HUGE: u64 = Level::Pmd.size();
 
 /// How an address is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,19 +94,45 @@ impl View<'_> {
 
     #[inline]
     fn aligned_gap(&self, len: u64, align: u64) -> Option<VirtAddr> {
-        let min = super::round_up_to_page(self.limits.lowest_placed()).max(PAGE_SIZE);
-        let find = |direction, start: u64, end| {
-            let bounds = PageRange::new(VirtAddr::new(start.max(min)), VirtAddr::new(end))?;
-            self.tree.find_free(&FreeRequest {
-                len,
-                align,
-                bounds,
-                guard: STACK_GUARD_GAP,
-                direction,
+        let below = self.below_base(len, align);
+        below
+            .and_then(|request| self.tree.find_free(&request))
+            .or_else(|| {
+                let above = self.free_request(
+                    len,
+                    align,
+                    self.layout.mmap_bottom,
+                    TASK_SIZE,
+                    Direction::BottomUp,
+                );
+                above.and_then(|request| self.tree.find_free(&request))
             })
-        };
-        find(Direction::TopDown, min, self.layout.mmap_base)
-            .or_else(|| find(Direction::BottomUp, self.layout.mmap_bottom, TASK_SIZE))
+    }
+
+    /// Where the kernel looks first.
+    #[inline]
+    pub(super) fn below_base(&self, len: u64, align: u64) -> Option<FreeRequest> {
+        self.free_request(len, align, 0, self.layout.mmap_base, Direction::TopDown)
+    }
+
+    #[inline]
+    fn free_request(
+        &self,
+        len: u64,
+        align: u64,
+        start: u64,
+        end: u64,
+        direction: Direction,
+    ) -> Option<FreeRequest> {
+        let min = super::round_up_to_page(self.limits.lowest_placed()).max(PAGE_SIZE);
+        let bounds = PageRange::new(VirtAddr::new(start.max(min)), VirtAddr::new(end))?;
+        Some(FreeRequest {
+            len,
+            align,
+            bounds,
+            guard: STACK_GUARD_GAP,
+            direction,
+        })
     }
 }
 

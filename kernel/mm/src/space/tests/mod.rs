@@ -21,6 +21,7 @@ mod mmap_flags;
 mod model;
 mod mremap;
 mod mremap_errors;
+mod plain;
 mod protect;
 mod refusals;
 mod remove;

@@ -35,11 +35,11 @@ impl VmaTree {
         let mut path = Path::NOWHERE;
         self.lead(&mut path, vma.start().get());
         if path.base != vma.start().get() {
-            if let Some(merged) = self.map_below(&path, &vma, origin) {
-                return merged;
-            }
             if self.insert_apart(&path, &vma) {
                 return vma;
+            }
+            if let Some(merged) = self.map_below(&path, &vma, origin) {
+                return merged;
             }
         }
         let (prev, next) = self.touching(&path, &vma);
@@ -50,7 +50,7 @@ impl VmaTree {
     /// Merges `vma` with the mapping at `path`, directly below which it goes; what the mappings that the kernel places mostly do.
     /// Answers `None` where that takes more than letting the mapping grow.
     #[inline]
-    fn map_below(&mut self, path: &Path, vma: &Vma, origin: Origin) -> Option<Vma> {
+    pub(super) fn map_below(&mut self, path: &Path, vma: &Vma, origin: Origin) -> Option<Vma> {
         let leaf = self.leaf(path);
         let extent = leaf.extents().get(path.at())?;
         if path.base + extent.gap != vma.end().get() || extent.gap <= vma.range.len() {

@@ -68,13 +68,8 @@ impl VmaTree {
         }
         leaf.insert(at, extent, vma);
         leaf.extent_mut(at + 1).gap = removed - extent.reach();
-        let change = Change {
-            span: 0,
-            sums: Sums::of(vma),
-            removed,
-            added: extent.gap.max(removed - extent.reach()),
-        };
-        self.propagate(path, &change);
+        let added = extent.gap.max(removed - extent.reach());
+        self.propagate_within(path, &Sums::of(vma), (removed, added));
         true
     }
 

@@ -32,12 +32,12 @@ pub struct FreeRequest {
 
 impl FreeRequest {
     /// How long a gap must be.
-    fn needed(&self) -> Option<u64> {
+    pub(super) fn needed(&self) -> Option<u64> {
         self.len.checked_add(self.align - PAGE_SIZE)
     }
 
     /// The place in the free bytes `start..end`.
-    fn place(&self, needed: u64, start: u64, end: u64) -> Option<VirtAddr> {
+    pub(super) fn place(&self, needed: u64, start: u64, end: u64) -> Option<VirtAddr> {
         let (start, end) = (
             start.max(self.bounds.start().get()),
             end.min(self.bounds.end().get()),
@@ -60,37 +60,13 @@ impl VmaTree {
             .filter(|&needed| needed <= request.bounds.len())?;
         let behind_all = self.total.span;
         let last = || request.place(needed, behind_all, u64::MAX);
+        let before = || {
+            let mut path = Path::NOWHERE;
+            self.highest_place(&mut path, request, needed)
+        };
         match request.direction {
-            Direction::TopDown => last().or_else(|| self.find_free_below(request, needed)),
+            Direction::TopDown => last().or_else(before),
             Direction::BottomUp => self.find_free_above(request, needed).or_else(last),
-        }
-    }
-
-    /// The highest place before a mapping.
-    fn find_free_below(&self, request: &FreeRequest, needed: u64) -> Option<VirtAddr> {
-        if self.total.gap < needed {
-            return None;
-        }
-        let mut request = *request;
-        let mut path = Path::NOWHERE;
-        self.lead(&mut path, request.bounds.end().get() - PAGE_SIZE);
-        if path.at() == self.leaf(&path).len() && !self.back_to_gap(&mut path, needed) {
-            return None;
-        }
-        loop {
-            if let Some(found) = self.place_before(&path, &request, needed) {
-                return Some(found);
-            }
-            if let Some(limit) = self.limit_below_stack(&path, &request, needed) {
-                let start = request.bounds.start();
-                request.bounds = PageRange::between(start, limit.max(start));
-            }
-            if path.base < request.bounds.start().get() + needed {
-                return None;
-            }
-            if !self.back_to_gap(&mut path, needed) {
-                return None;
-            }
         }
     }
 
@@ -128,74 +104,6 @@ impl VmaTree {
             end
         };
         request.place(needed, path.base, end)
-    }
-
-    /// Where the search has to go on, if the bytes before the mapping at `path` would do but for its guard: below all of the guard,
-    /// even where that has mappings and gaps of its own. Linux's `unmapped_area_topdown` does so.
-    fn limit_below_stack(&self, path: &Path, request: &FreeRequest, needed: u64) -> Option<VirtAddr> {
-        let extent = self.leaf(path).extents().get(path.at())?;
-        let grows = || self.leaf(path).flags(path.at()).contains(VmaFlags::GROWSDOWN);
-        if extent.gap < needed || !grows() {
-            return None;
-        }
-        let end = path.base + extent.gap;
-        request.place(needed, path.base, end)?;
-        Some(VirtAddr::new(end.saturating_sub(request.guard)))
-    }
-
-    /// The way to the nearest mapping before the one at `path` with enough free bytes before it.
-    fn back_to_gap(&self, path: &mut Path, needed: u64) -> bool {
-        if self.back_in_leaf(path, needed) {
-            return true;
-        }
-        // At the front of the leaf now: `base` is that of every node on the way that has no subtree further left.
-        for level in 1..=self.height {
-            let step = path.steps[level];
-            let inner = self.inners.get(step.node);
-            for at in (0..step.at()).rev() {
-                if inner.gaps()[at] >= needed {
-                    path.steps[level] = Step::new(step.node, at);
-                    self.descend_last(path, level, needed);
-                    return true;
-                }
-                path.base -= inner.spans()[at];
-            }
-        }
-        false
-    }
-
-    /// Goes back in the leaf of `path` to a mapping with enough free bytes before it, or else to the front.
-    fn back_in_leaf(&self, path: &mut Path, needed: u64) -> bool {
-        let extents = self.leaf(path).extents();
-        for at in (0..path.at()).rev() {
-            path.base -= extents[at].reach();
-            if extents[at].gap >= needed {
-                path.set_at(at);
-                return true;
-            }
-        }
-        path.set_at(0);
-        false
-    }
-
-    /// From the subtree of `path` at `level`, at whose end `base` lies and which has a gap that is long enough, down to the last such.
-    fn descend_last(&self, path: &mut Path, level: usize, needed: u64) {
-        self.visit(level);
-        for below in (1..level).rev() {
-            let above = path.steps[below + 1];
-            let node = self.inners.get(above.node).child(above.at());
-            let inner = self.inners.get(node);
-            let mut at = inner.len() - 1;
-            while inner.gaps()[at] < needed {
-                path.base -= inner.spans()[at];
-                at -= 1;
-            }
-            path.steps[below] = Step::new(node, at);
-        }
-        let above = path.steps[1];
-        let node = self.inners.get(above.node).child(above.at());
-        path.steps[0] = Step::new(node, self.leaves.get(node).len());
-        self.back_in_leaf(path, needed);
     }
 
     /// The way to the nearest mapping behind the one at `path` with enough free bytes before it.

@@ -134,12 +134,6 @@ impl Inner {
         self.sums[at].add(sums);
     }
 
-    /// Adds to the bytes of subtree `at`.
-    #[inline]
-    pub(super) fn adjust_bytes(&mut self, at: usize, bytes: &Sums) {
-        self.sums[at].add_bytes(bytes);
-    }
-
     /// Sets the largest gap of subtree `at`.
     #[inline]
     pub(super) fn set_gap(&mut self, at: usize, gap: u64) {

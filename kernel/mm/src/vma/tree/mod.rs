@@ -12,6 +12,7 @@ mod balance;
 mod change;
 mod edit;
 mod free;
+mod highest;
 mod inner;
 mod iter;
 mod leaf;

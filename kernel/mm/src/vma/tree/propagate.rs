@@ -91,7 +91,7 @@ impl VmaTree {
 
     /// The largest gap of the node of `path` below `level`, `old` up to now, and what it becomes where of the gaps below it, one was
     /// `removed` and another `added`; `None` if it stays.
-    #[inline]
+    #[inline(always)]
     fn change_of_gap(
         &self,
         path: &Path,
@@ -103,24 +103,38 @@ impl VmaTree {
             added
         } else if removed < old {
             old
-        } else if level == 1 {
-            self.leaf(path).largest_gap()
         } else {
-            self.inners.get(path.steps[level - 1].node).largest_gap()
+            self.largest_gap_below(path, level)
         };
         if new == old { None } else { Some((old, new)) }
     }
 
+    /// The largest gap of the node of `path` below `level`.
+    #[inline(never)]
+    fn largest_gap_below(&self, path: &Path, level: usize) -> u64 {
+        if level == 1 {
+            self.leaf(path).largest_gap()
+        } else {
+            self.inners.get(path.steps[level - 1].node).largest_gap()
+        }
+    }
+
     /// Carries up to the root that a mapping like `vma` has grown by `bytes`, out of a gap that was `gap` bytes long.
     pub(super) fn propagate_stretch(&mut self, path: &Path, vma: &Vma, bytes: u64, gap: u64) {
-        let sums = Sums::of_bytes(vma, bytes);
-        let mut gaps = Some((gap, gap - bytes));
+        self.propagate_within(path, &Sums::of_bytes(vma, bytes), (gap, gap - bytes));
+    }
+
+    /// Carries up to the root what a leaf has more of, where no mapping of it has moved and no pair has come or gone: of its gaps, one
+    /// was `removed` and another `added`.
+    #[inline(always)]
+    pub(super) fn propagate_within(&mut self, path: &Path, sums: &Sums, (removed, added): (u64, u64)) {
+        let mut gaps = Some((removed, added));
         for level in 1..=self.height {
             let step = path.steps[level];
             let old = self.inners.get(step.node).gaps()[step.at()];
             gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
             let inner = self.inners.get_mut(step.node);
-            inner.adjust_bytes(step.at(), &sums);
+            inner.adjust_sums(step.at(), sums);
             if let Some((_, gap)) = gaps {
                 inner.set_gap(step.at(), gap);
             }
@@ -129,6 +143,6 @@ impl VmaTree {
             let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
             self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
         }
-        self.total.sums.add_bytes(&sums);
+        self.total.sums.add(sums);
     }
 }

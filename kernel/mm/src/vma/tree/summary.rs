@@ -169,14 +169,6 @@ impl Sums {
         }
     }
 
-    /// Adds bytes alone, in place.
-    #[inline]
-    pub(super) fn add_bytes(&mut self, other: &Self) {
-        for (sum, other) in self.0[..COUNT_SEALED].iter_mut().zip(&other.0) {
-            *sum = sum.wrapping_add(*other);
-        }
-    }
-
     /// Subtracts bytes alone, in place.
     #[inline]
     pub(super) fn subtract_bytes(&mut self, other: &Self) {

@@ -89,6 +89,8 @@ struct Both {
     model: BTreeMap<u64, Vma>,
     /// How many mappings went the short way.
     lone_moves: usize,
+    /// How many mappings went the short way to the highest place.
+    highest: usize,
 }
 
 impl Both {
@@ -284,6 +286,31 @@ impl Both {
         );
     }
 
+    /// Maps at the highest place the short way, if it goes that way.
+    fn map_highest(&mut self, random: &mut Random) {
+        let request = FreeRequest {
+            len: (1 + random.below(4)) * PAGE_SIZE,
+            align: PAGE_SIZE,
+            bounds: random.range(PAGES),
+            guard: 2 * PAGE_SIZE,
+            direction: Direction::TopDown,
+        };
+        let writable = Prot::READ | Prot::WRITE;
+        let kind = anonymous(
+            request.bounds,
+            if random.one_in(3) { Prot::READ } else { writable },
+        );
+        let Some(start) = self.tree.map_highest(&request, kind.prot, kind.flags) else {
+            return;
+        };
+        assert_eq!(Some(start), self.free_in_model(&request), "{request:?}");
+        self.map_model(
+            kind.with_range(PageRange::between(start, start + request.len)),
+            (true, true),
+        );
+        self.highest += 1;
+    }
+
     fn look(&self, random: &mut Random) {
         let range = random.range(64);
         assert_eq!(self.tree.iter(range).collect::<Vec<_>>(), self.overlapping(range));
@@ -300,7 +327,7 @@ impl Both {
     }
 
     fn step(&mut self, random: &mut Random) {
-        match random.below(18) {
+        match random.below(19) {
             0..4 => {
                 let longest = if random.one_in(20) { 200 } else { 3 };
                 let range = random.range(longest);
@@ -341,6 +368,7 @@ impl Both {
             }
             13 => self.find_free(random),
             14 | 15 => self.move_lone(random),
+            16 => self.map_highest(random),
             _ => self.look(random),
         }
     }
@@ -376,4 +404,5 @@ fn random_edits_agree_with_a_btreemap() {
     }
     both.check();
     assert!(both.lone_moves > 100, "{} lone moves", both.lone_moves);
+    assert!(both.highest > 1000, "{} at the highest place", both.highest);
 }
