@@ -17,6 +17,17 @@ pub enum LogLevel {
     Trace,
 }
 
+/// Which memory of a program may be in blocks of 2 MiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HugePages {
+    /// All that the program does not forbid.
+    Always,
+    /// That for which it asks: the default.
+    Madvise,
+    /// None.
+    Never,
+}
+
 /// The words that the kernel knows. Words it does not know are ignored, since firmware adds its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CommandLine {
@@ -35,6 +46,9 @@ pub struct CommandLine {
     /// `notty=DIGITS`: which of the program's descriptors 0, 1 and 2 lead to no terminal at the host's end. With `semihosting`, an input
     /// that is no terminal is read from the host.
     pub notty: [bool; 3],
+    /// `transparent_hugepage=always|madvise|never`, as on Linux: what `/sys/kernel/mm/transparent_hugepage/enabled` says before
+    /// anybody writes to it.
+    pub huge_pages: HugePages,
 }
 
 impl CommandLine {
@@ -46,6 +60,7 @@ impl CommandLine {
         ktest: false,
         initrd: None,
         notty: [false; 3],
+        huge_pages: HugePages::Madvise,
     };
 
     /// Reads the words of `bootargs`. The last of two contradicting words holds.
@@ -71,6 +86,14 @@ impl CommandLine {
     fn setting(&mut self, word: &str) {
         match word.split_once('=') {
             Some(("initrd", value)) => self.initrd = place(value).or(self.initrd),
+            Some(("transparent_hugepage", word)) => {
+                self.huge_pages = match word {
+                    "always" => HugePages::Always,
+                    "madvise" => HugePages::Madvise,
+                    "never" => HugePages::Never,
+                    _ => self.huge_pages,
+                }
+            }
             Some(("notty", digits)) => {
                 self.notty =
                     [0, 1, 2].map(|descriptor| digits.bytes().any(|digit| digit == b'0' + descriptor));
@@ -111,6 +134,7 @@ mod tests {
                 ktest: true,
                 initrd,
                 notty: [false; 3],
+                huge_pages: HugePages::Madvise,
             }
         );
     }
@@ -119,6 +143,20 @@ mod tests {
     fn descriptors_that_are_no_terminal() {
         assert_eq!(CommandLine::parse("notty=02").notty, [true, false, true]);
         assert_eq!(CommandLine::parse("notty=9x").notty, [false; 3]);
+    }
+
+    #[test]
+    fn huge_pages_are_where_the_line_says() {
+        let read = |word: &str| CommandLine::parse(word).huge_pages;
+        assert_eq!(read("transparent_hugepage=always"), HugePages::Always);
+        assert_eq!(
+            read("transparent_hugepage=never transparent_hugepage=x"),
+            HugePages::Never
+        );
+        assert_eq!(
+            read("transparent_hugepage=never transparent_hugepage=madvise"),
+            HugePages::Madvise
+        );
     }
 
     #[test]

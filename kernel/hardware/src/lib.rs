@@ -15,7 +15,7 @@ pub mod frames;
 mod range;
 
 pub use asids::{Activation, Asids, Context};
-pub use cmdline::{CommandLine, LogLevel};
+pub use cmdline::{CommandLine, HugePages, LogLevel};
 pub use devicetree::{
     Conduit, Console, ConsoleKind, Cpu, CpuStart, Description, InterruptController, Mailbox, TreeError,
     describe,

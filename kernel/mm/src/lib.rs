@@ -29,6 +29,6 @@ pub use fault::{Access, FaultError};
 pub use object::Object;
 pub use space::{
     AddressSpace, AdviceRequest, Backing, Capabilities, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR,
-    Footprint, HugePages, Layout, Limits, MapRequest, Mapping, Overcommit, OvercommitPolicy, PageState,
-    Proportional, RLIM_INFINITY, Usage, check_protect,
+    Footprint, HugePageMode, HugePages, Layout, Limits, MapRequest, Mapping, Overcommit, OvercommitPolicy,
+    PageState, Proportional, RLIM_INFINITY, Usage, check_protect,
 };

@@ -1,9 +1,12 @@
-//! What `/proc/sys/vm` sets for all processes (`proc_sys_vm(5)`).
+//! What `/proc/sys/vm` (`proc_sys_vm(5)`) and `/sys/kernel/mm` set for all processes.
 
-use mm::{DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Overcommit, OvercommitPolicy, PAGE_SIZE};
+use hardware::HugePages;
+use mm::{
+    DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, HugePageMode, Overcommit, OvercommitPolicy, PAGE_SIZE,
+};
 
-use crate::memory;
 use crate::sync::Mutex;
+use crate::{board, memory};
 
 /// The settings of memory, with Linux's names.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) admin_reserve_kbytes: u64,
     /// What nobody gets of it.
     pub(crate) user_reserve_kbytes: u64,
+    /// Which memory may be huge: `/sys/kernel/mm/transparent_hugepage/enabled`.
+    pub(crate) huge_pages: HugePageMode,
 }
 
 /// What has been written; before that, Linux's defaults, which depend on the memory there is. The innermost of the locks that are held
@@ -58,6 +63,11 @@ impl Settings {
             overcommit_kbytes: 0,
             admin_reserve_kbytes: reserves.admin_reserve * PAGE,
             user_reserve_kbytes: reserves.user_reserve * PAGE,
+            huge_pages: match board::command_line().huge_pages {
+                HugePages::Always => HugePageMode::Always,
+                HugePages::Madvise => HugePageMode::Madvise,
+                HugePages::Never => HugePageMode::Never,
+            },
         }
     }
 
@@ -74,6 +84,7 @@ impl Settings {
     pub(crate) fn apply(&self, memory: &mut mm::Limits) {
         memory.max_map_count = self.max_map_count;
         memory.mmap_min_addr = self.mmap_min_addr;
+        memory.huge_pages = self.huge_pages;
         memory.overcommit = Overcommit {
             policy: match self.overcommit_memory {
                 0 => OvercommitPolicy::Guess,

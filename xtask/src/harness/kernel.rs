@@ -13,9 +13,13 @@ use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 
-/// The models that the tests run on unless one was chosen: an in-order core without any of the newer features, one between, and one
-/// with all of them.
-const MODELS: [&str; 3] = ["max", "cortex-a53", "cortex-a72"];
+/// The models that the tests run on unless one was chosen: one with all of the newer features, an in-order core without any, and
+/// two between, the second of which keeps access and dirty state by itself.
+const MODELS: [&str; 4] = ["max", "cortex-a53", "cortex-a72", "cortex-a76"];
+/// Tests with these words in their names make address spaces, whose memory may be huge. They run once more without.
+const SPACES: &str = "memory::spaces";
+/// What says so on the kernel's command line.
+const NOT_HUGE: &str = "transparent_hugepage=never";
 
 /// What it takes to boot the harness.
 #[derive(Clone, Debug)]
@@ -60,7 +64,15 @@ pub(crate) fn trials(bench: &Bench, machines: &[Machine]) -> Vec<Trial> {
             ..bench.clone()
         });
         for name in &names {
-            trials.push(trial(name.clone(), bench.clone(), current.clone()));
+            trials.push(trial(name, bench.clone(), current.clone()));
+        }
+        let words = [bench.words.clone(), vec![NOT_HUGE.to_owned()]].concat();
+        let bench = Arc::new(Bench {
+            words,
+            ..(*bench).clone()
+        });
+        for name in names.iter().filter(|name| name.contains(SPACES)) {
+            trials.push(trial(name, bench.clone(), current.clone()));
         }
     }
     trials
@@ -75,8 +87,9 @@ pub(crate) fn models(machine: &Machine) -> Vec<Machine> {
     MODELS.into_iter().map(with).collect()
 }
 
-fn trial(test: String, bench: Arc<Bench>, current: Arc<Mutex<Current>>) -> Trial {
-    let name = format!("kernel::{}::{test}", bench.machine.name());
+fn trial(test: &str, bench: Arc<Bench>, current: Arc<Mutex<Current>>) -> Trial {
+    let test = test.to_owned();
+    let name = format!("kernel::{}::{test}", bench.name());
     report::timed(name, bench.print_times, move || {
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.run(&bench, &test) {
@@ -99,17 +112,17 @@ impl Current {
         verdict
     }
 
-    /// The machine of this model, booted if another runs or none.
+    /// The machine of this name, booted if another runs or none.
     fn session(&mut self, bench: &Bench) -> Result<&mut Session> {
-        let model = bench.machine.name();
+        let name = bench.name();
         if let Some((running, session)) = self.session.take() {
-            if running == model {
+            if running == name {
                 return Ok(&mut self.session.insert((running, session)).1);
             }
             session.exit();
         }
         let session = bench.boot()?;
-        Ok(&mut self.session.insert((model.to_owned(), session)).1)
+        Ok(&mut self.session.insert((name, session)).1)
     }
 }
 
@@ -122,6 +135,15 @@ impl Drop for Current {
 }
 
 impl Bench {
+    /// The model, and the word that makes the command line an unusual one.
+    fn name(&self) -> String {
+        let model = self.machine.name();
+        match self.words.iter().any(|word| word == NOT_HUGE) {
+            true => format!("{model}::{NOT_HUGE}"),
+            false => model.to_owned(),
+        }
+    }
+
     fn boot(&self) -> Result<Session> {
         let load = Load {
             kernel: &self.kernel,

@@ -15,6 +15,7 @@ mod code;
 pub(crate) mod early;
 pub(crate) mod errata;
 pub(crate) mod host;
+pub(crate) mod huge_pages;
 pub(crate) mod kernel;
 pub(crate) mod loads;
 pub(crate) mod oracle;

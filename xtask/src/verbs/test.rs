@@ -13,7 +13,8 @@ use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
 use crate::harness::{
-    boots, c_programs, cards, early, errata, host, kernel, loads, oracle, program, refusals, report,
+    boots, c_programs, cards, early, errata, host, huge_pages, kernel, loads, oracle, program, refusals,
+    report,
 };
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
@@ -251,6 +252,10 @@ impl Test {
             trials.push(errata::trial(&bench.kernel.elf, bench.print_times));
         }
         if self.is_wanted(Kind::Program) {
+            if self.machine.is_default() {
+                let cases = huge_pages::cases(&cases, &bench.words);
+                trials.extend(cases.into_iter().map(|case| case.trial(bench)));
+            }
             trials.extend(cases.into_iter().map(|case| case.trial(bench)));
             trials.extend(c_programs::trials(bench));
             trials.push(oracle::case(&folder)?.trial(bench));

@@ -1,6 +1,6 @@
-//! Faults in memory that may be huge: a block of 2 MiB at once, as Linux does with `transparent_hugepage/enabled` = `madvise`.
+//! Faults in memory that may be huge: a block of 2 MiB at once.
 //!
-//! Memory for which `MADV_HUGEPAGE` was asked gets a block where all of its 2 MiB lie in the mapping and the tables have nothing
+//! Memory that [`HugePageMode`](crate::HugePageMode) lets be huge gets a block where all of its 2 MiB lie in the mapping and the tables have nothing
 //! there yet, and where one is free; else it gets pages, and nobody is told. Memory that is read first shows the huge page of
 //! zeros. After a fork a block is written by whoever has it alone; where two have it, it is made pages of, and these are copied.
 
@@ -9,15 +9,13 @@ use super::resolve::{read_only, rights};
 use crate::machine::{BLOCK_SIZE, Block, Machine};
 use crate::space::AddressSpace;
 use crate::table::{Attributes, Leaf, Level};
-use crate::vma::{Backing, Vma, VmaFlags};
+use crate::vma::{Vma, VmaFlags};
 use crate::{PageRange, PhysAddr, VirtAddr, page};
 
-/// Where a block around `addr` would begin; `None` where the mapping has none.
+/// Where a block around `addr` would begin; `None` where the mapping has no room for one, or a userfaultfd wants each page.
 pub(super) fn block_around(vma: &Vma, addr: VirtAddr) -> Option<VirtAddr> {
     let base = addr.align_down(BLOCK_SIZE);
-    let fits = vma.flags.contains(VmaFlags::HUGEPAGE)
-        && vma.backing == Backing::Anonymous
-        && !vma.flags.contains(VmaFlags::UFFD_MISSING)
+    let fits = !vma.flags.contains(VmaFlags::UFFD_MISSING)
         && PageRange::from_len(base, BLOCK_SIZE).is_some_and(|block| vma.range.covers(block));
     fits.then_some(base)
 }

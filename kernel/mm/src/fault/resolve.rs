@@ -4,7 +4,7 @@ use super::{Access, FaultError, huge};
 use crate::machine::{Frame, Machine};
 use crate::object::{NoPage, Page};
 use crate::remap::untagged;
-use crate::space::{AddressSpace, HugePages, object_page};
+use crate::space::{AddressSpace, HugePageMode, object_page};
 use crate::table::{Attributes, Entry, Leaf, Level, OutOfMemory, Rights, Slot};
 use crate::vma::{Backing, Faulted, Prot, Vma, merge};
 use crate::{PAGE_SIZE, PhysAddr, TASK_SIZE, VirtAddr, page};
@@ -28,8 +28,9 @@ impl<M: Machine> AddressSpace<M> {
         if access == Access::Write
             && let Some(prot) = self.tree.plain_at(addr)
         {
+            let always = self.limits().huge_pages == HugePageMode::Always;
             let slot = self.tables.slot(addr.align_down(PAGE_SIZE));
-            if slot.is_absent() {
+            if slot.is_absent() && (slot.level() == Level::Pte || !always) {
                 return Ok(fill_with_zeros(&self.machine, slot, prot)?);
             }
         }
@@ -42,11 +43,12 @@ impl<M: Machine> AddressSpace<M> {
         }
         let addr = addr.align_down(PAGE_SIZE);
         let write = access == Access::Write;
+        let policy = self.block_policy();
         let slot = self.tables.slot(addr);
         match slot.entry() {
             Entry::Absent
                 if slot.level() != Level::Pte
-                    && self.huge_pages != HugePages::Off
+                    && policy.allows(&vma)
                     && let Some(base) = huge::block_around(&vma, addr) =>
             {
                 self.bring_in_huge(&vma, addr, base, write)

@@ -1,5 +1,6 @@
 //! What a program may use, and where the kernel places what it did not place itself.
 
+use super::huge::HugePageMode;
 use crate::{PAGE_SHIFT, TASK_SIZE};
 use bitflags::bitflags;
 use linux_raw_sys::general::{CAP_IPC_LOCK, CAP_SYS_ADMIN, CAP_SYS_RAWIO};
@@ -98,6 +99,8 @@ pub struct Limits {
     pub memory_pages: u64,
     /// Whether a program may have more memory than there is.
     pub overcommit: Overcommit,
+    /// Which memory may be huge.
+    pub huge_pages: HugePageMode,
     /// What the program may do that others may not; root may everything.
     pub capabilities: Capabilities,
 }
@@ -126,6 +129,7 @@ impl Default for Limits {
             mmap_min_addr: DEFAULT_MMAP_MIN_ADDR,
             memory_pages: u64::MAX >> PAGE_SHIFT,
             overcommit: Overcommit::of_memory(u64::MAX >> PAGE_SHIFT),
+            huge_pages: HugePageMode::Madvise,
             capabilities: Capabilities::all(),
         }
     }

@@ -45,7 +45,7 @@ pub(crate) use view::{Freed, View, is_whole};
 
 pub use advise::AdviceRequest;
 pub use footprint::{Footprint, Proportional};
-pub use huge::HugePages;
+pub use huge::{HugePageMode, HugePages};
 pub use limits::{
     Capabilities, DEFAULT_MAX_MAP_COUNT, DEFAULT_MMAP_MIN_ADDR, Layout, Limits, Overcommit, OvercommitPolicy,
     RLIM_INFINITY,

@@ -1,7 +1,7 @@
 //! What an address space tells of itself, for `/proc`: its mappings, its size, what of it is in memory.
 
 use super::objects::object_page;
-use super::{AddressSpace, Footprint, HugePages};
+use super::{AddressSpace, Footprint};
 use crate::machine::{BLOCK_SIZE, Machine};
 use crate::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::{PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
@@ -119,7 +119,7 @@ impl<M: Machine> AddressSpace<M> {
             name: object.map_or_else(|| self.name_of(vma), |object| object.name()),
             has_file: file.is_some(),
             flags: vma.flags,
-            block_eligible: self.huge_pages != HugePages::Off && is_block_eligible(vma),
+            block_eligible: self.block_policy().allows(vma) && has_room_for_block(vma),
         }
     }
 
@@ -135,12 +135,10 @@ impl<M: Machine> AddressSpace<M> {
     }
 }
 
-/// Whether the kernel would bring in 2 MiB blocks: of anonymous memory that asked for them and has room for one.
-fn is_block_eligible(vma: &Vma) -> bool {
+/// Whether a whole aligned block lies in the mapping.
+fn has_room_for_block(vma: &Vma) -> bool {
     let first = vma.start().get().next_multiple_of(BLOCK_SIZE);
-    vma.backing == Backing::Anonymous
-        && vma.flags.contains(VmaFlags::HUGEPAGE)
-        && first + BLOCK_SIZE <= vma.end().get()
+    first + BLOCK_SIZE <= vma.end().get()
 }
 
 /// The whole address space.

@@ -1,4 +1,4 @@
-//! `/proc/sys`: numbers and names of the kernel's, some of which root can change (`proc_sys(5)`).
+//! `/proc/sys` and what is like it in `/sys`: numbers and names of the kernel's, some of which root can change (`proc_sys(5)`).
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use linux_raw_sys::general::CAP_SYS_RAWIO;
-use mm::Errno;
+use mm::{Errno, HugePageMode};
 
 use super::{Content, Named};
 use crate::fs::file::File;
@@ -37,7 +37,16 @@ pub(super) enum Setting {
     Ratio,
     /// See `Ratio`.
     Kilobytes,
+    /// Which memory may be huge: one of three words, with brackets around the one in force.
+    HugePages,
 }
+
+/// The words of `transparent_hugepage/enabled`.
+const MODES: [(&str, HugePageMode); 3] = [
+    ("always", HugePageMode::Always),
+    ("madvise", HugePageMode::Madvise),
+    ("never", HugePageMode::Never),
+];
 
 /// The files of `/proc/sys/vm`.
 pub(super) const VM: &[Named] = &[
@@ -108,8 +117,33 @@ impl Setting {
             Self::LowestAddress => all.mmap_min_addr,
             Self::Ratio => all.overcommit_ratio,
             Self::Kilobytes => all.overcommit_kbytes,
+            Self::HugePages => {
+                let words = MODES.map(|(word, mode)| match mode == all.huge_pages {
+                    true => format!("[{word}]"),
+                    false => word.to_string(),
+                });
+                return words.join(" ") + "\n";
+            }
         };
         number.to_string() + "\n"
+    }
+
+    /// Takes in what is written; answers how much of it.
+    ///
+    /// # Errors
+    /// `EINVAL` for what can't be, `EPERM` where a capability is missing.
+    fn write(self, bytes: &[u8]) -> Result<usize, Errno> {
+        if let Self::HugePages = self {
+            // As Linux's sysfs_streq: with a newline or without.
+            let word = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+            let found = MODES.iter().find(|(name, _)| name.as_bytes() == word);
+            let (_, mode) = found.ok_or(Errno::EINVAL)?;
+            settings::change(|all| all.huge_pages = *mode);
+            return Ok(bytes.len());
+        }
+        let (number, taken) = number_in(bytes)?;
+        self.set(number)?;
+        Ok(taken)
     }
 
     /// # Errors
@@ -133,7 +167,7 @@ impl Setting {
             Self::LowestAddress => all.mmap_min_addr = number,
             Self::Ratio => (all.overcommit_ratio, all.overcommit_kbytes) = (number, 0),
             Self::Kilobytes => (all.overcommit_ratio, all.overcommit_kbytes) = (0, number),
-            Self::Text(_) | Self::Number(_) => {}
+            Self::Text(_) | Self::Number(_) | Self::HugePages => {}
         });
         Ok(())
     }
@@ -175,7 +209,7 @@ impl File for SettingFile {
         Ok(count)
     }
 
-    /// Takes in a number. A write that doesn't begin at the start is done without doing anything (`kernel.sysctl_writes_strict`).
+    /// Takes in a number, or a word. A write that doesn't begin at the start is done without doing anything (`kernel.sysctl_writes_strict`).
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<usize, Errno> {
         let who = process::current().process.credentials.lock().clone();
         if !who.may_setting(Access::WRITE, self.status.mode) {
@@ -184,9 +218,7 @@ impl File for SettingFile {
         if offset != 0 || bytes.is_empty() {
             return Ok(bytes.len());
         }
-        let (number, taken) = number_in(bytes)?;
-        self.setting.set(number)?;
-        Ok(taken)
+        self.setting.write(bytes)
     }
 
     fn path(&self) -> &[u8] {

@@ -17,7 +17,6 @@ const FILES: &[(&str, &str)] = &[
         "kernel/mm/transparent_hugepage/defrag",
         "always defer defer+madvise [madvise] never",
     ),
-    ("kernel/mm/transparent_hugepage/enabled", "always [madvise] never"),
     ("kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152"),
     (
         "kernel/mm/transparent_hugepage/shmem_enabled",
@@ -26,23 +25,36 @@ const FILES: &[(&str, &str)] = &[
     ("kernel/mm/transparent_hugepage/use_zero_page", "0"),
 ];
 
+/// The one that root can change.
+const ENABLED: &str = "kernel/mm/transparent_hugepage/enabled";
+
 /// Finds `path`, canonical and without `/sys/`.
 pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
     let path = core::str::from_utf8(path).ok()?;
-    if let Some((_, text)) = FILES.iter().find(|(name, _)| *name == path) {
+    if let Some((permissions, setting)) = setting_at(path) {
         return Some(Entry::File(Node {
             process: process::scheduler::try_current()?.process.clone(),
             path: alloc::format!("/sys/{path}"),
-            permissions: 0o444,
-            content: Content::Setting(Setting::Text(text)),
+            permissions,
+            content: Content::Setting(setting),
         }));
     }
-    let mut names: Vec<String> = FILES.iter().filter_map(|(name, _)| child(path, name)).collect();
+    let all = FILES.iter().map(|(name, _)| *name).chain([ENABLED]);
+    let mut names: Vec<String> = all.filter_map(|name| child(path, name)).collect();
+    names.sort();
     names.dedup();
     (!names.is_empty()).then(|| Entry::Folder {
         path: alloc::format!("/sys/{path}"),
         names,
     })
+}
+
+fn setting_at(path: &str) -> Option<(u32, Setting)> {
+    if path == ENABLED {
+        return Some((0o644, Setting::HugePages));
+    }
+    let (_, text) = FILES.iter().find(|(name, _)| *name == path)?;
+    Some((0o444, Setting::Text(text)))
 }
 
 /// The next name on the way from `folder` to `name`, if it leads there.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::machine::{BLOCK_SIZE, Frames};
 use crate::space::Footprint;
-use crate::space::HugePages;
+use crate::space::{HugePageMode, HugePages};
 use crate::table::Level;
 
 const HUGEPAGE: u64 = 14;
@@ -69,6 +69,35 @@ fn only_advised_memory_that_is_free_for_2_mib_gets_one() {
     world.space.set_huge_page_policy(HugePages::Off);
     world.write(A, 1);
     assert_eq!(world.huge_pages(A, H), 0, "the process is not to");
+}
+
+#[test]
+fn a_mode_for_all_programs_decides_who_gets_one() {
+    for (mode, unasked, asked) in [
+        (HugePageMode::Always, H, H),
+        (HugePageMode::Madvise, 0, H),
+        (HugePageMode::Never, 0, 0),
+    ] {
+        for (policy, forbids, forbids_unasked) in [
+            (HugePages::Allowed, false, false),
+            (HugePages::OnlyAdvised, false, true),
+            (HugePages::Off, true, true),
+        ] {
+            let mut world = World::huge(1);
+            world.map(B, 3 * H, RW);
+            world.advise(B + 2 * H * P, H, NOHUGEPAGE);
+            world.space.limits_mut().huge_pages = mode;
+            world.space.set_huge_page_policy(policy);
+            // The second store is in the mapping of the one before, of which more is remembered.
+            [A, B, B + H * P, B + 2 * H * P]
+                .into_iter()
+                .for_each(|at| world.write(at + 3 * P, 1));
+            let got = [A, B, B + H * P, B + 2 * H * P].map(|at| world.huge_pages(at, H));
+            let unasked = if forbids_unasked { 0 } else { unasked };
+            let asked = if forbids { 0 } else { asked };
+            assert_eq!(got, [asked, unasked, unasked, 0], "{mode:?} {policy:?}");
+        }
+    }
 }
 
 #[test]
