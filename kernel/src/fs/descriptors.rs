@@ -18,6 +18,8 @@ struct Descriptor {
 #[derive(Clone, Default)]
 pub(crate) struct Descriptors {
     slots: Vec<Option<Descriptor>>,
+    /// No number below it is free.
+    lowest: usize,
 }
 
 impl Descriptors {
@@ -43,26 +45,30 @@ impl Descriptors {
         if from as u64 >= limit && from > 0 {
             return Err(Errno::EINVAL);
         }
-        let free = self.slots.iter().skip(from).position(Option::is_none);
-        let number = free.map_or(self.slots.len().max(from), |index| from + index);
+        let first = from.max(self.lowest);
+        let free = self.slots.iter().skip(first).position(Option::is_none);
+        let number = free.map_or(self.slots.len().max(first), |index| first + index);
         if number as u64 >= limit {
             return Err(Errno::EMFILE);
         }
         self.put(number, Descriptor { file, close_on_exec })?;
+        if from <= self.lowest {
+            self.lowest = number + 1;
+        }
         Ok(number as i32)
     }
 
-    /// Gives `file` the number `number`, whose file is closed first (`dup3(2)`).
+    /// Gives `file` the number `number` (`dup3(2)`); the file that had it is given back, to be dropped without the table's lock.
     ///
     /// # Errors
-    /// `EBADF` where `number` isn't below `limit`.
+    /// `EBADF` where `number` isn't below `limit`, `ENOMEM`; nothing has changed then.
     pub(crate) fn replace(
         &mut self,
         number: i32,
         file: Arc<OpenFile>,
         close_on_exec: bool,
         limit: u64,
-    ) -> Result<(), Errno> {
+    ) -> Result<Option<Arc<OpenFile>>, Errno> {
         let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
         if index as u64 >= limit {
             return Err(Errno::EBADF);
@@ -70,10 +76,13 @@ impl Descriptors {
         self.put(index, Descriptor { file, close_on_exec })
     }
 
-    /// The numbers in use, ascending.
-    pub(crate) fn numbers(&self) -> Vec<u32> {
-        let used = (0..).zip(&self.slots).filter(|(_, slot)| slot.is_some());
-        used.map(|(number, _)| number).collect()
+    /// The lowest number in use that is at least `from`.
+    pub(crate) fn first_from(&self, from: usize) -> Option<usize> {
+        let later = self.slots.get(from..)?.iter();
+        later
+            .enumerate()
+            .find(|(_, slot)| slot.is_some())
+            .map(|(offset, _)| from + offset)
     }
 
     /// How many numbers there is room for, as Linux tells it: by powers of two, from 64.
@@ -88,7 +97,9 @@ impl Descriptors {
     pub(crate) fn remove(&mut self, number: i32) -> Result<Arc<OpenFile>, Errno> {
         let index = usize::try_from(number).map_err(|_| Errno::EBADF)?;
         let slot = self.slots.get_mut(index).ok_or(Errno::EBADF)?;
-        slot.take().map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+        let descriptor = slot.take().ok_or(Errno::EBADF)?;
+        self.lowest = self.lowest.min(index);
+        Ok(descriptor.file)
     }
 
     /// Whether `number` is closed by `execve` (`FD_CLOEXEC`).
@@ -119,15 +130,15 @@ impl Descriptors {
         self.slots.get(index).and_then(Option::as_ref).ok_or(Errno::EBADF)
     }
 
-    fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<(), Errno> {
+    fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<Option<Arc<OpenFile>>, Errno> {
         if index >= self.slots.len() {
             self.slots
                 .try_reserve(index + 1 - self.slots.len())
                 .map_err(|_| Errno::ENOMEM)?;
             self.slots.resize_with(index + 1, || None);
         }
-        self.slots[index] = Some(descriptor);
-        Ok(())
+        let before = self.slots[index].replace(descriptor);
+        Ok(before.map(|descriptor| descriptor.file))
     }
 }
 
@@ -146,8 +157,8 @@ crate::ktest! {
         assert_eq!(table.insert(file(), false, 3, 4), Ok(3));
         assert_eq!(table.insert(file(), false, 0, 4), Err(Errno::EMFILE));
         assert_eq!(table.insert(file(), false, 4, 4), Err(Errno::EINVAL));
-        assert_eq!(table.replace(4, file(), false, 4), Err(Errno::EBADF));
-        assert_eq!(table.replace(-1, file(), false, 4), Err(Errno::EBADF));
+        assert!(matches!(table.replace(4, file(), false, 4), Err(Errno::EBADF)));
+        assert!(matches!(table.replace(-1, file(), false, 4), Err(Errno::EBADF)));
         assert!(table.get(-1).is_err() && table.get(i32::MAX).is_err() && table.remove(i32::MIN).is_err());
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct FolderEntry {
     pub(crate) inode: u64,
     /// Type and permissions, as in `st_mode`.
     pub(crate) mode: u32,
+    /// The position of what follows.
+    pub(crate) next: u64,
 }
 
 /// A kind of file. What a kind doesn't do is answered as Linux answers it.
@@ -102,7 +104,7 @@ pub(crate) trait File: Send + Sync {
         Err(Errno::ENODEV)
     }
 
-    /// The entry of a folder at `position`, counted from 0; `None` past the last.
+    /// The entry of a folder at `position`, 0 for the first, or the next one there is; `None` past the last.
     fn entry(&self, position: u64) -> Result<Option<FolderEntry>, Errno> {
         let _ = position;
         Err(Errno::ENOTDIR)

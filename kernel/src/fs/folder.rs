@@ -60,6 +60,7 @@ impl File for Folder {
                 name: name.to_vec(),
                 inode: self.node().inode,
                 mode: S_IFDIR,
+                next: position + 1,
             }));
         }
         let entry = archive()
@@ -72,6 +73,7 @@ impl File for Folder {
                 name: name.to_vec(),
                 inode: node.inode,
                 mode: node.mode,
+                next: position + 1,
             });
         Ok(entry)
     }

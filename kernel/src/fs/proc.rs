@@ -8,14 +8,14 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::{CAP_SYS_ADMIN, S_IFDIR, S_IFLNK, S_IFREG};
 use mm::Errno;
 
-use super::file::{File, FolderEntry};
+use super::file::File;
 use super::status::Status;
-use crate::memory;
 use crate::process::credentials::{Access, Credentials};
 use crate::process::{self, Process};
 use crate::sync::Mutex;
 
 mod counters;
+mod folder;
 mod listing;
 mod machine;
 mod maps;
@@ -25,23 +25,26 @@ mod setting;
 mod smaps;
 mod status;
 pub(crate) mod sys;
+mod text;
 
 use counters::counters;
+use folder::{Names, ProcFolder};
 use listing::{Listing, Style};
 use pagemap::PageMap;
 use setting::{Setting, SettingFile};
+use text::Text;
 
 /// The device number of `/proc`.
 const DEVICE: (u32, u32) = (0, 3);
 
-/// A file's text, made at the moment that it is read.
-type Text = fn(&Process) -> Vec<u8>;
+/// Makes a file's text, at the moment that it is read.
+type MakeText = fn(&Process, &mut Text);
 
 /// What an ordinary file of `/proc` has in it.
 #[derive(Clone, Copy)]
 enum Content {
     /// Made in one piece.
-    Text(Text),
+    Text(MakeText),
     /// Something for each mapping.
     Mappings(Style),
     /// A word for each page.
@@ -83,8 +86,8 @@ const OWN: &[Named] = &[("counters", 0o444, Content::Text(counters))];
 
 /// Something in `/proc`.
 pub(crate) enum Entry {
-    /// A folder and the names in it.
-    Folder { path: String, names: Vec<String> },
+    /// A folder.
+    Folder { path: String, names: Names },
     /// `self` and `thread-self`, and `exe`.
     Link(Vec<u8>),
     /// An ordinary file.
@@ -130,7 +133,7 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
 fn of_settings(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
     let (first, name) = rest.split_once('/').unwrap_or((rest, ""));
     let table = match first {
-        "" => return Some(folder(path, &["kernel", "vm"])),
+        "" => return Some(folder_of(path, &[], &["kernel", "vm"])),
         "kernel" => setting::KERNEL,
         "vm" => setting::VM,
         _ => return None,
@@ -147,11 +150,12 @@ fn of_process(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
         "" => Some(folder_of(path, OF_PROCESS, &["cwd", "exe", "fd", "root", "task"])),
         "cwd" | "root" => Some(Entry::Link(b"/".to_vec())),
         "exe" => Some(Entry::Link(process.executable.clone())),
-        "fd" => {
-            let numbers = process.files.lock().numbers();
-            Some(folder_of_numbers(path, &numbers))
+        "fd" => Some(folder(path, Names::Descriptors(process))),
+        "task" => {
+            let threads = process::threads_of(&process);
+            let names = threads.iter().map(|id| format!("{id}")).collect();
+            Some(folder(path, Names::Listed(names)))
         }
-        "task" => Some(folder_of_numbers(path, &process::threads_of(&process))),
         rest if rest.starts_with("fd/") => {
             let number = rest.strip_prefix("fd/")?.parse().ok()?;
             let open = process.files.lock().get(number).ok()?.clone();
@@ -173,29 +177,17 @@ fn of_thread(process: Arc<Process>, path: &str, rest: &str) -> Option<Entry> {
     }
 }
 
-fn folder_of_numbers(path: &str, numbers: &[u32]) -> Entry {
-    let names: Vec<String> = numbers.iter().map(|number| format!("{number}")).collect();
+fn folder(path: &str, names: Names) -> Entry {
     Entry::Folder {
         path: format!("/proc/{path}"),
         names,
     }
 }
 
-fn folder(path: &str, names: &[&str]) -> Entry {
-    Entry::Folder {
-        path: format!("/proc/{path}"),
-        names: names.iter().map(|name| (*name).into()).collect(),
-    }
-}
-
 /// The folder of the files in `table` and whatever else is named.
 fn folder_of(path: &str, table: &[Named], more: &[&str]) -> Entry {
-    let names: Vec<&str> = table
-        .iter()
-        .map(|(name, ..)| *name)
-        .chain(more.iter().copied())
-        .collect();
-    folder(path, &names)
+    let names = table.iter().map(|(name, ..)| *name).chain(more.iter().copied());
+    folder(path, Names::Listed(names.map(String::from).collect()))
 }
 
 fn file(table: &[Named], name: &str, path: &str, process: Arc<Process>) -> Option<Entry> {
@@ -261,7 +253,7 @@ impl Entry {
     pub(crate) fn open(self) -> Result<Arc<dyn File>, Errno> {
         let status = self.status();
         match self {
-            Self::Folder { path, names } => Ok(Arc::new(ProcFolder { path, names, status })),
+            Self::Folder { path, names } => Ok(Arc::new(ProcFolder::new(path, names, status))),
             Self::Link(_) => Err(Errno::ELOOP),
             Self::File(node) => Ok(node.open(status)),
         }
@@ -301,44 +293,10 @@ impl Node {
     }
 }
 
-/// An open folder of `/proc`.
-struct ProcFolder {
-    path: String,
-    names: Vec<String>,
-    status: Status,
-}
-
-impl File for ProcFolder {
-    fn status(&self) -> Status {
-        self.status
-    }
-
-    fn read(&self, _offset: u64, _buffer: &mut [u8]) -> Result<usize, Errno> {
-        Err(Errno::EISDIR)
-    }
-
-    fn entry(&self, position: u64) -> Result<Option<FolderEntry>, Errno> {
-        let name = [".", ".."]
-            .into_iter()
-            .chain(self.names.iter().map(String::as_str))
-            .nth(position as usize);
-        // The type 0 is "unknown": whoever needs it asks stat.
-        Ok(name.map(|name| FolderEntry {
-            name: name.as_bytes().to_vec(),
-            inode: 1,
-            mode: 0,
-        }))
-    }
-
-    fn path(&self) -> &[u8] {
-        self.path.as_bytes()
-    }
-}
-
 /// An open file of text that is made anew whenever it is read from its start.
 struct TextFile {
     process: Arc<Process>,
-    make: Text,
+    make: MakeText,
     path: String,
     status: Status,
     text: Mutex<Vec<u8>>,
@@ -351,10 +309,7 @@ impl File for TextFile {
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         if offset == 0 {
-            if memory::is_short() {
-                return Err(Errno::ENOMEM);
-            }
-            let text = (self.make)(&self.process);
+            let text = text::make(|text| (self.make)(&self.process, text))?;
             *self.text.lock() = text;
         }
         let text = self.text.lock();

@@ -18,7 +18,7 @@ use crate::sync::Mutex;
 
 /// How many frames only the kernel itself may take, for its heap, its tables and its stacks: a program that uses up all memory
 /// is told so while the kernel can still go on.
-const RESERVE: usize = 512;
+pub(super) const RESERVE: usize = 512;
 
 static FRAMES: Mutex<Option<FrameAllocator>> = Mutex::new(None);
 /// The words of the frames, from the first block of memory on; none before [`init`].

@@ -20,6 +20,10 @@ const START: u64 = KERNEL_STACKS + (4 << 30);
 const MOST: u64 = 1 << 40;
 /// By how much it grows, in bytes.
 const STEP: u64 = 64 << 10;
+/// The largest piece, in bytes, for which the heap takes the last of the kernel's reserve. What a program can have the kernel keep
+/// without end comes in larger pieces (nodes of its mappings, its table of open files) or is refused where memory is short
+/// ([`super::is_short`]), so that small pieces can always be had.
+const SMALL: usize = 2048;
 
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap(Mutex::new(Grown {
@@ -36,11 +40,22 @@ struct Grown {
 }
 
 impl Grown {
-    /// Makes the heap larger by at least `bytes`. What could be mapped is the heap's even if that is less.
-    fn grow(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
-        let bytes = bytes.checked_next_multiple_of(STEP).ok_or(OutOfMemory)?;
+    /// Makes the heap larger, by at least what `layout` takes. What could be mapped is the heap's even if that is less.
+    fn grow(&mut self, layout: Layout) -> Result<(), OutOfMemory> {
+        // Room for the piece wherever its alignment puts it, and for the heap's own nodes around it.
+        let bytes = (layout.size() as u64)
+            .saturating_add(layout.align() as u64)
+            .saturating_add(64)
+            .checked_next_multiple_of(STEP)
+            .ok_or(OutOfMemory)?;
+        let kept = if layout.size() > SMALL {
+            frames::RESERVE / 2
+        } else {
+            0
+        };
+        let free = frames::free_frames().saturating_sub(kept) as u64;
         // A piece that can't be had leaves the memory there is to others.
-        if bytes > MOST - self.bytes || bytes / PAGE_SIZE > frames::free_frames() as u64 {
+        if bytes > MOST - self.bytes || bytes / PAGE_SIZE > free {
             return Err(OutOfMemory);
         }
         let mut mapped = 0;
@@ -80,11 +95,7 @@ unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut grown = self.0.lock();
         let found = grown.heap.allocate_first_fit(layout).or_else(|()| {
-            // Room for the piece wherever its alignment puts it, and for the heap's own nodes around it.
-            let room = (layout.size() as u64)
-                .saturating_add(layout.align() as u64)
-                .saturating_add(64);
-            grown.grow(room).map_err(|OutOfMemory| ())?;
+            grown.grow(layout).map_err(|OutOfMemory| ())?;
             grown.heap.allocate_first_fit(layout)
         });
         found.map_or(core::ptr::null_mut(), NonNull::as_ptr)

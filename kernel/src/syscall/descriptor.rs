@@ -27,12 +27,10 @@ pub(super) fn dup3(call: &mut Call<'_>) -> Answer {
     let limit = call.process().limits.lock().files();
     let mut files = call.process().files.lock();
     let open = files.get(from)?.clone();
+    let closed = files.replace(to, open, flags & O_CLOEXEC != 0, limit);
     // What was open there is closed without the lock.
-    let closed = files.remove(to).ok();
-    let outcome = files.replace(to, open, flags & O_CLOEXEC != 0, limit);
     drop(files);
-    drop(closed);
-    outcome.map(|()| to as u64)
+    closed.map(|_| to as u64)
 }
 
 pub(super) fn fcntl(call: &mut Call<'_>) -> Answer {

@@ -14,6 +14,8 @@ use crate::process::user::{self, UserPtr};
 const MOST_BYTES: u64 = 0x7fff_f000;
 /// The most pieces that `readv` and `writev` take (`UIO_MAXIOV`).
 const MOST_PIECES: i32 = 1024;
+/// How many bytes of a folder's records are made for one `getdents64`, but for the last: who wants more asks again.
+const MOST_RECORDS: usize = 32 << 10;
 /// What is copied at a time, by way of a buffer on the stack: a small one for the many small transfers.
 const SMALL: usize = 256;
 const LARGE: usize = 4096;
@@ -120,10 +122,10 @@ pub(super) fn getdents64(call: &mut Call<'_>) -> Answer {
     while let Some(entry) = open.file.entry(position)? {
         // struct linux_dirent64: inode, next position, length, type, name and NUL; a multiple of 8 bytes.
         let len = (19 + entry.name.len() + 1).next_multiple_of(8);
-        if records.len() + len > room {
+        if records.len() + len > room || records.len() >= MOST_RECORDS {
             break;
         }
-        position += 1;
+        position = entry.next;
         let end = records.len() + len;
         records.extend(entry.inode.to_le_bytes());
         records.extend(position.to_le_bytes());

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use mm::{Errno, Footprint};
 
+use super::text::Text;
 use super::{maps, smaps};
 use crate::fs::file::File;
 use crate::fs::status::Status;
@@ -34,12 +35,11 @@ pub(super) struct Listing {
 }
 
 /// How far a reader has come. Reading on continues after the last mapping that was told, whatever has changed since.
-#[derive(Default)]
 struct Cursor {
     /// The offset of the first byte of `lines`.
     offset: u64,
     /// Lines that have been made and not all read.
-    lines: String,
+    lines: Text,
     /// The end of the last mapping in `lines`.
     address: u64,
 }
@@ -51,7 +51,7 @@ impl Listing {
             style,
             path,
             status,
-            cursor: Mutex::new(Cursor::default()),
+            cursor: Mutex::new(Cursor::START),
         }
     }
 }
@@ -67,7 +67,7 @@ impl File for Listing {
         }
         let mut cursor = self.cursor.lock();
         if offset == 0 || offset < cursor.offset {
-            *cursor = Cursor::default();
+            *cursor = Cursor::START;
         }
         let mut done = 0;
         while done < buffer.len() {
@@ -76,7 +76,7 @@ impl File for Listing {
             let count = rest.len().min(buffer.len() - done);
             buffer[done..done + count].copy_from_slice(&rest[..count]);
             done += count;
-            if count == 0 && !cursor.advance(&self.process, self.style) {
+            if count == 0 && !cursor.advance(&self.process, self.style)? {
                 break;
             }
         }
@@ -97,31 +97,46 @@ impl File for Listing {
 }
 
 impl Cursor {
+    const START: Self = Self {
+        offset: 0,
+        lines: Text::new(),
+        address: 0,
+    };
+
     /// Replaces the lines by the ones that follow; `false` at the end.
-    fn advance(&mut self, process: &Process, style: Style) -> bool {
-        self.offset += self.lines.len() as u64;
-        self.lines.clear();
+    ///
+    /// # Errors
+    /// `ENOMEM` where there is no memory for a line; the next reader gets it.
+    fn advance(&mut self, process: &Process, style: Style) -> Result<bool, Errno> {
+        self.offset += self.lines.as_bytes().len() as u64;
+        self.lines.truncate(0);
         match style {
-            Style::Maps => self.add_lines(process),
-            Style::Smaps => self.add_mapping(process),
+            Style::Maps => self.add_lines(process)?,
+            Style::Smaps => self.add_mapping(process)?,
         }
-        !self.lines.is_empty()
+        Ok(!self.lines.as_bytes().is_empty())
     }
 
     /// A line for each of the next mappings.
-    fn add_lines(&mut self, process: &Process) {
+    fn add_lines(&mut self, process: &Process) -> Result<(), Errno> {
         let space = process.space.lock();
         for mapping in space.mappings_from(self.address) {
-            maps::write_line(&mut self.lines, &mapping);
-            self.address = mapping.range.end().get();
-            if self.lines.len() >= BATCH {
+            let made = self.lines.as_bytes().len();
+            if made >= BATCH {
                 break;
             }
+            maps::write_line(&mut self.lines, &mapping);
+            if !self.lines.is_whole() {
+                self.lines.truncate(made);
+                return if made == 0 { Err(Errno::ENOMEM) } else { Ok(()) };
+            }
+            self.address = mapping.range.end().get();
         }
+        Ok(())
     }
 
     /// What `smaps` says of the next mapping, whose pages are counted some at a time.
-    fn add_mapping(&mut self, process: &Process) {
+    fn add_mapping(&mut self, process: &Process) -> Result<(), Errno> {
         let told = {
             let space = process.space.lock();
             space.mappings_from(self.address).next().map(|mapping| {
@@ -130,12 +145,17 @@ impl Cursor {
             })
         };
         let Some((range, facts)) = told else {
-            return;
+            return Ok(());
         };
         let (start, end) = (range.start().get(), range.end().get());
         let footprint = measure(process, start, end);
         smaps::write_mapping(&mut self.lines, end - start, &facts, &footprint);
+        if !self.lines.is_whole() {
+            self.lines.truncate(0);
+            return Err(Errno::ENOMEM);
+        }
         self.address = end;
+        Ok(())
     }
 }
 

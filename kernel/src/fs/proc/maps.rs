@@ -1,20 +1,17 @@
 //! The line that `/proc/PID/maps` has for a mapping.
 
-use alloc::string::String;
-use core::fmt::Write;
-
 use mm::Mapping;
+
+use super::text::Text;
 
 /// The column in which Linux writes a mapping's name.
 const NAME_COLUMN: usize = 73;
 
 /// One line, byte for byte as Linux writes it.
-pub(super) fn write_line(lines: &mut String, mapping: &Mapping<'_>) {
-    let start = lines.len();
+pub(super) fn write_line(lines: &mut Text, mapping: &Mapping<'_>) {
+    let start = lines.as_bytes().len();
     let flag = |set: bool, letter: char| if set { letter } else { '-' };
-    // Writing to a String can't fail.
-    let _ = write!(
-        lines,
+    lines.add(format_args!(
         "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
         mapping.range.start().get(),
         mapping.range.end().get(),
@@ -26,17 +23,16 @@ pub(super) fn write_line(lines: &mut String, mapping: &Mapping<'_>) {
         mapping.device.0,
         mapping.device.1,
         mapping.inode,
-    );
+    ));
     if !mapping.name.is_empty() {
         pad_to_name(lines, start);
-        lines.push_str(mapping.name);
+        lines.add_bytes(mapping.name.as_bytes());
     }
-    lines.push('\n');
+    lines.add_bytes(b"\n");
 }
 
 /// Fills a line that began at `start` with spaces up to where its name goes.
-pub(super) fn pad_to_name(lines: &mut String, start: usize) {
-    while lines.len() - start < NAME_COLUMN {
-        lines.push(' ');
-    }
+pub(super) fn pad_to_name(lines: &mut Text, start: usize) {
+    let missing = NAME_COLUMN.saturating_sub(lines.as_bytes().len() - start);
+    lines.add_bytes(&[b' '; NAME_COLUMN][..missing]);
 }

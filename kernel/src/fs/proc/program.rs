@@ -1,43 +1,40 @@
 //! What a program was started with, and its numbers: the small files of `/proc/PID`.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt::Write;
-
 use linux_raw_sys::general::RLIMIT_RSS;
 use mm::{PAGE_SHIFT, PAGE_SIZE, TASK_SIZE};
 
 use super::listing::measure;
 use super::status;
+use super::text::Text;
 use crate::process::clock::SECOND;
 use crate::process::exec::CLOCK_TICKS;
 use crate::process::limits::INFINITY;
 use crate::process::{self, Process, scheduler};
 
-pub(super) fn command_line(process: &Process) -> Vec<u8> {
-    process.arguments.clone()
+pub(super) fn command_line(process: &Process, text: &mut Text) {
+    text.add_bytes(&process.arguments);
 }
 
-pub(super) fn environment(process: &Process) -> Vec<u8> {
-    process.outline.lock().environment_bytes.clone()
+pub(super) fn environment(process: &Process, text: &mut Text) {
+    text.add_bytes(&process.outline.lock().environment_bytes);
 }
 
-pub(super) fn auxiliary_vector(process: &Process) -> Vec<u8> {
-    process.outline.lock().auxiliary.clone()
+pub(super) fn auxiliary_vector(process: &Process, text: &mut Text) {
+    text.add_bytes(&process.outline.lock().auxiliary);
 }
 
-pub(super) fn command(process: &Process) -> Vec<u8> {
-    [&name(process)[..], b"\n"].concat()
+pub(super) fn command(process: &Process, text: &mut Text) {
+    add_name(process, text);
+    text.add_bytes(b"\n");
 }
 
 /// The first thread's name, which is the process's.
-pub(super) fn name(process: &Process) -> Vec<u8> {
+pub(super) fn add_name(process: &Process, text: &mut Text) {
     let name = process::find_thread(process.id)
         .map(|thread| *thread.name.lock())
         .unwrap_or_default();
     let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    name[..len].to_vec()
+    text.add_bytes(&name[..len]);
 }
 
 /// How many pages the code of the program itself takes.
@@ -47,23 +44,22 @@ pub(super) fn code_pages(process: &Process) -> u64 {
 }
 
 /// Sizes in pages (`proc_pid_statm(5)`).
-pub(super) fn statm(process: &Process) -> Vec<u8> {
+pub(super) fn statm(process: &Process, text: &mut Text) {
     let usage = process.space.lock().usage();
     let footprint = measure(process, 0, TASK_SIZE);
     let shared = footprint.file + footprint.shared_memory;
-    format!(
+    text.add(format_args!(
         "{} {} {} {} 0 {} 0\n",
         usage.total,
         footprint.resident() >> PAGE_SHIFT,
         shared >> PAGE_SHIFT,
         code_pages(process),
         usage.data + (footprint.mapped_stack >> PAGE_SHIFT),
-    )
-    .into_bytes()
+    ));
 }
 
 /// One line of numbers (`proc_pid_stat(5)`). What isn't counted is zero.
-pub(super) fn stat(process: &Process) -> Vec<u8> {
+pub(super) fn stat(process: &Process, text: &mut Text) {
     let ticks = |nanoseconds: u64| nanoseconds / (SECOND / CLOCK_TICKS);
     let used = ticks(scheduler::busy_since(process.started));
     let threads = process::thread_count(process);
@@ -76,7 +72,20 @@ pub(super) fn stat(process: &Process) -> Vec<u8> {
         .map_or(INFINITY, |limit| limit.rlim_cur);
     let signals = status::Signals::of(process);
     let low = |set: u64| set & i32::MAX as u64;
-    let outline = process.outline.lock().clone();
+    let [code, data, arguments, environment] = {
+        let outline = process.outline.lock();
+        [
+            &outline.code,
+            &outline.data,
+            &outline.arguments,
+            &outline.environment,
+        ]
+        .map(Clone::clone)
+    };
+    let (stack, heap) = {
+        let outline = process.outline.lock();
+        (outline.stack, outline.heap)
+    };
     let numbers = [
         // flags, minflt, cminflt, majflt, cmajflt, utime, stime, cutime, cstime
         &[0, 0, 0, 0, 0, used, 0, 0, 0][..],
@@ -85,7 +94,7 @@ pub(super) fn stat(process: &Process) -> Vec<u8> {
         // vsize, rss, rsslim
         &[size, resident, resident_limit],
         // startcode, endcode, startstack, kstkesp, kstkeip
-        &[outline.code.start, outline.code.end, outline.stack, 0, 0],
+        &[code.start, code.end, stack, 0, 0],
         &[
             low(signals.pending),
             low(signals.blocked),
@@ -94,20 +103,19 @@ pub(super) fn stat(process: &Process) -> Vec<u8> {
         ],
         // wchan, nswap, cnswap, exit_signal, processor, rt_priority, policy, delayacct, guest, cguest
         &[0, 0, 0, 17, 0, 0, 0, 0, 0, 0],
-        &[outline.data.start, outline.data.end, outline.heap],
-        &[outline.arguments.start, outline.arguments.end],
-        &[outline.environment.start, outline.environment.end],
+        &[data.start, data.end, heap],
+        &[arguments.start, arguments.end],
+        &[environment.start, environment.end],
     ];
-    let numbers: String = numbers
-        .concat()
-        .iter()
-        .map(|number| format!(" {number}"))
-        .collect();
-    let (id, name, parent) = (process.id, name(process), process.parent);
-    let state = status::state_letter(process);
+    text.add(format_args!("{} (", process.id));
+    add_name(process, text);
+    let (state, parent) = (status::state_letter(process), process.parent);
     // After the parent: process group, session, terminal and its foreground group; at the end the exit code.
-    let rest = format!(") {state} {parent} 0 0 0 -1{numbers} 0\n");
-    [format!("{id} (").as_bytes(), &name, rest.as_bytes()].concat()
+    text.add(format_args!(") {state} {parent} 0 0 0 -1"));
+    for number in numbers.into_iter().flatten() {
+        text.add(format_args!(" {number}"));
+    }
+    text.add_bytes(b" 0\n");
 }
 
 /// The names and units of the resource limits, by their numbers.
@@ -131,26 +139,26 @@ const LIMITS: [(&str, &str); 16] = [
 ];
 
 /// The resource limits as a table.
-pub(super) fn limits(process: &Process) -> Vec<u8> {
-    let value = |value: u64| match value {
-        INFINITY => String::from("unlimited"),
-        value => format!("{value}"),
-    };
-    let mut table = format!(
+pub(super) fn limits(process: &Process, text: &mut Text) {
+    text.add(format_args!(
         "{:<25} {:<20} {:<20} {:<10}\n",
         "Limit", "Soft Limit", "Hard Limit", "Units"
-    );
+    ));
     let limits = process.limits.lock().clone();
     for (resource, (name, unit)) in (0..).zip(LIMITS) {
         let Ok(limit) = limits.get(resource) else {
             continue;
         };
-        let (soft, hard) = (value(limit.rlim_cur), value(limit.rlim_max));
-        let _ = write!(table, "{name:<25} {soft:<20} {hard:<20} ");
-        table.push_str(&match unit {
-            "" => String::from("\n"),
-            unit => format!("{unit:<10}\n"),
-        });
+        text.add(format_args!("{name:<25} "));
+        for value in [limit.rlim_cur, limit.rlim_max] {
+            match value {
+                INFINITY => text.add(format_args!("{:<20} ", "unlimited")),
+                value => text.add(format_args!("{value:<20} ")),
+            }
+        }
+        match unit {
+            "" => text.add_bytes(b"\n"),
+            unit => text.add(format_args!("{unit:<10}\n")),
+        }
     }
-    table.into_bytes()
 }

@@ -1,13 +1,13 @@
 //! `/proc/sys` and what is like it in `/sys`: numbers and names of the kernel's, some of which root can change (`proc_sys(5)`).
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use linux_raw_sys::general::CAP_SYS_RAWIO;
 use mm::{Errno, HugePageMode};
 
+use super::text::{self, Text};
 use super::{Content, Named};
 use crate::fs::file::File;
 use crate::fs::status::Status;
@@ -108,10 +108,10 @@ const fn fixed(name: &'static str, setting: Setting) -> Named {
 }
 
 impl Setting {
-    fn text(self) -> String {
+    fn add_to(self, text: &mut Text) {
         let mut all = settings::current();
         let number = match self {
-            Self::Text(text) => return format!("{text}\n"),
+            Self::Text(fixed) => return text.add(format_args!("{fixed}\n")),
             Self::Number(number) => number,
             Self::Memory(place, _) => *place(&mut all),
             Self::LowestAddress => all.mmap_min_addr,
@@ -125,7 +125,7 @@ impl Setting {
                 return words.join(" ") + "\n";
             }
         };
-        number.to_string() + "\n"
+        text.add(format_args!("{number}\n"));
     }
 
     /// Takes in what is written; answers how much of it.
@@ -200,7 +200,8 @@ impl File for SettingFile {
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         if offset == 0 {
-            *self.text.lock() = self.setting.text().into_bytes();
+            let text = text::make(|text| self.setting.add_to(text))?;
+            *self.text.lock() = text;
         }
         let text = self.text.lock();
         let rest = text.get(offset as usize..).unwrap_or_default();

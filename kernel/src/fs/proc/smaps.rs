@@ -1,12 +1,9 @@
 //! What `/proc/PID/smaps` and `smaps_rollup` tell of memory: the lines of Linux 7.3, in its order.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt::Write;
-
 use mm::vma::VmaFlags;
 use mm::{Footprint, Mapping, PAGE_SIZE, Proportional, TASK_SIZE};
 
+use super::text::Text;
 use super::{listing, maps};
 use crate::process::Process;
 
@@ -63,37 +60,34 @@ impl Facts {
     }
 
     /// The line `VmFlags`: a space after each.
-    fn write_flags(&self, lines: &mut String) {
-        lines.push_str("VmFlags: ");
+    fn write_flags(&self, lines: &mut Text) {
+        lines.add_bytes(b"VmFlags: ");
         let rights = [(self.read, "rd"), (self.write, "wr"), (self.execute, "ex")];
         let rest = FLAGS.map(|(flag, letters)| (self.flags.contains(flag), letters));
         let sealed = [(self.flags.contains(VmaFlags::SEALED), "sl")];
         for (_, letters) in rights.iter().chain(&rest).chain(&sealed).filter(|flag| flag.0) {
-            lines.push_str(letters);
-            lines.push(' ');
+            lines.add(format_args!("{letters} "));
         }
-        lines.push('\n');
+        lines.add_bytes(b"\n");
     }
 }
 
 /// All that follows the line of a mapping of `size` bytes.
-pub(super) fn write_mapping(lines: &mut String, size: u64, facts: &Facts, footprint: &Footprint) {
+pub(super) fn write_mapping(lines: &mut Text, size: u64, facts: &Facts, footprint: &Footprint) {
     write_size(lines, "Size", size);
     write_size(lines, "KernelPageSize", PAGE_SIZE);
     write_size(lines, "MMUPageSize", PAGE_SIZE);
     write_footprint(lines, footprint, false);
-    // Writing to a String can't fail.
-    let _ = writeln!(
-        lines,
-        "{:<15} {:>8}",
+    lines.add(format_args!(
+        "{:<15} {:>8}\n",
         "THPeligible:",
         u8::from(facts.block_eligible)
-    );
+    ));
     facts.write_flags(lines);
 }
 
 /// `smaps_rollup`: all mappings as one.
-pub(super) fn rollup(process: &Process) -> Vec<u8> {
+pub(super) fn rollup(process: &Process, lines: &mut Text) {
     let (start, end) = {
         let space = process.space.lock();
         let start = space
@@ -103,16 +97,14 @@ pub(super) fn rollup(process: &Process) -> Vec<u8> {
         (start, space.end_of_mappings())
     };
     let footprint = listing::measure(process, 0, TASK_SIZE);
-    let mut lines = String::new();
-    let _ = write!(lines, "{start:08x}-{end:08x} ---p 00000000 00:00 0 ");
-    maps::pad_to_name(&mut lines, 0);
-    lines.push_str("[rollup]\n");
-    write_footprint(&mut lines, &footprint, true);
-    lines.into_bytes()
+    lines.add(format_args!("{start:08x}-{end:08x} ---p 00000000 00:00 0 "));
+    maps::pad_to_name(lines, 0);
+    lines.add_bytes(b"[rollup]\n");
+    write_footprint(lines, &footprint, true);
 }
 
 /// The lines that `smaps` and `smaps_rollup` share; some only the latter has.
-fn write_footprint(lines: &mut String, footprint: &Footprint, rollup: bool) {
+fn write_footprint(lines: &mut Text, footprint: &Footprint, rollup: bool) {
     let share = |share: u64| share / Proportional::UNIT;
     let parts = &footprint.proportional;
     write_size(lines, "Rss", footprint.resident());
@@ -148,10 +140,7 @@ fn write_footprint(lines: &mut String, footprint: &Footprint, rollup: bool) {
 }
 
 /// A line of a name and `bytes`, in kB, the number ending in one column.
-fn write_size(lines: &mut String, name: &str, bytes: u64) {
-    let start = lines.len();
-    lines.push_str(name);
-    lines.push(':');
-    let width = 24 - (lines.len() - start);
-    let _ = writeln!(lines, "{:>width$} kB", bytes >> 10);
+fn write_size(lines: &mut Text, name: &str, bytes: u64) {
+    let width = 23 - name.len();
+    lines.add(format_args!("{name}:{:>width$} kB\n", bytes >> 10));
 }

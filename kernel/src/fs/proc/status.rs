@@ -1,8 +1,5 @@
 //! `/proc/PID/status`: what is known of a process, a name and a value a line, in Linux 7.3's order (`proc_pid_status(5)`).
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt::Write;
 use core::sync::atomic::Ordering;
 
 use linux_raw_sys::general::RLIMIT_SIGPENDING;
@@ -10,6 +7,7 @@ use mm::{HugePages, PAGE_SIZE, TASK_SIZE};
 
 use super::listing::measure;
 use super::program;
+use super::text::Text;
 use crate::process::credentials::{Credentials, Ids};
 use crate::process::signal::ALL_SIGNALS;
 use crate::process::{self, Process};
@@ -63,60 +61,61 @@ pub(super) fn state_letter(process: &Process) -> char {
     }
 }
 
-pub(super) fn status(process: &Process) -> Vec<u8> {
-    let mut lines = Lines(Vec::from(b"Name:\t"));
-    lines.0.extend(program::name(process));
-    lines.0.push(b'\n');
+pub(super) fn status(process: &Process, text: &mut Text) {
+    text.add_bytes(b"Name:\t");
+    program::add_name(process, text);
+    text.add_bytes(b"\n");
     let credentials = process.credentials.lock().clone();
+    let mut lines = Lines(text);
     write_identity(&mut lines, process, &credentials);
     write_memory(&mut lines, process);
     write_signals(&mut lines, process);
     write_capabilities(&mut lines, &credentials);
     write_rest(&mut lines);
-    lines.0
 }
 
 /// The text, a line at a time.
-struct Lines(Vec<u8>);
+struct Lines<'a>(&'a mut Text);
 
-impl Write for Lines {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.extend(text.bytes());
-        Ok(())
-    }
-}
-
-impl Lines {
+impl Lines<'_> {
     fn put(&mut self, name: &str, value: impl core::fmt::Display) {
-        // Writing here can't fail.
-        let _ = writeln!(self, "{name}:\t{value}");
+        self.0.add(format_args!("{name}:\t{value}\n"));
     }
 
     fn put_size(&mut self, name: &str, bytes: u64) {
-        let _ = writeln!(self, "{name}:\t{:>8} kB", bytes >> 10);
+        self.0.add(format_args!("{name}:\t{:>8} kB\n", bytes >> 10));
     }
 
     fn put_set(&mut self, name: &str, set: u64) {
-        let _ = writeln!(self, "{name}:\t{set:016x}");
+        self.0.add(format_args!("{name}:\t{set:016x}\n"));
     }
 
     fn put_ids(&mut self, name: &str, ids: &Ids) {
         let (real, effective) = (ids.real, ids.effective);
-        let _ = writeln!(
-            self,
-            "{name}:\t{real}\t{effective}\t{}\t{}",
+        self.0.add(format_args!(
+            "{name}:\t{real}\t{effective}\t{}\t{}\n",
             ids.saved, ids.filesystem
-        );
+        ));
+    }
+
+    /// A space after each; a space alone where there is none.
+    fn put_groups(&mut self, groups: &[u32]) {
+        self.0.add_bytes(b"Groups:\t");
+        for group in groups {
+            self.0.add(format_args!("{group} "));
+        }
+        self.0.add_bytes(if groups.is_empty() { b" \n" } else { b"\n" });
     }
 }
 
-fn write_identity(lines: &mut Lines, process: &Process, credentials: &Credentials) {
+fn write_identity(lines: &mut Lines<'_>, process: &Process, credentials: &Credentials) {
     let state = match state_letter(process) {
         'R' => "R (running)",
         'Z' => "Z (zombie)",
         _ => "S (sleeping)",
     };
-    let _ = writeln!(lines, "Umask:\t{:04o}", process.umask.load(Ordering::Relaxed));
+    let umask = process.umask.load(Ordering::Relaxed);
+    lines.put("Umask", format_args!("{umask:04o}"));
     lines.put("State", state);
     lines.put("Tgid", process.id);
     lines.put("Ngid", 0);
@@ -126,12 +125,7 @@ fn write_identity(lines: &mut Lines, process: &Process, credentials: &Credential
     lines.put_ids("Uid", &credentials.users);
     lines.put_ids("Gid", &credentials.groups);
     lines.put("FDSize", process.files.lock().size());
-    let groups: String = credentials
-        .supplementary
-        .iter()
-        .map(|group| alloc::format!("{group} "))
-        .collect();
-    lines.put("Groups", if groups.is_empty() { " " } else { &groups });
+    lines.put_groups(&credentials.supplementary);
     lines.put("NStgid", process.id);
     lines.put("NSpid", process.id);
     lines.put("NSpgid", 0);
@@ -140,7 +134,7 @@ fn write_identity(lines: &mut Lines, process: &Process, credentials: &Credential
 }
 
 /// Sizes. The most that there ever was isn't kept: the peaks are what there is now.
-fn write_memory(lines: &mut Lines, process: &Process) {
+fn write_memory(lines: &mut Lines<'_>, process: &Process) {
     let (usage, tables, huge) = {
         let space = process.space.lock();
         (space.usage(), space.table_pages(), space.huge_page_policy())
@@ -171,11 +165,11 @@ fn write_memory(lines: &mut Lines, process: &Process) {
     lines.put("Threads", process::thread_count(process));
 }
 
-fn write_signals(lines: &mut Lines, process: &Process) {
+fn write_signals(lines: &mut Lines<'_>, process: &Process) {
     let signals = Signals::of(process);
     let limit = process.limits.lock().get(RLIMIT_SIGPENDING);
     let most = limit.map_or(0, |limit| limit.rlim_cur);
-    let _ = writeln!(lines, "SigQ:\t{}/{most}", signals.count);
+    lines.put("SigQ", format_args!("{}/{most}", signals.count));
     lines.put_set("SigPnd", signals.pending);
     lines.put_set("ShdPnd", 0);
     lines.put_set("SigBlk", signals.blocked);
@@ -183,7 +177,7 @@ fn write_signals(lines: &mut Lines, process: &Process) {
     lines.put_set("SigCgt", signals.caught);
 }
 
-fn write_capabilities(lines: &mut Lines, credentials: &Credentials) {
+fn write_capabilities(lines: &mut Lines<'_>, credentials: &Credentials) {
     let sets = &credentials.sets;
     lines.put_set("CapInh", sets.inheritable);
     lines.put_set("CapPrm", sets.permitted);
@@ -194,7 +188,7 @@ fn write_capabilities(lines: &mut Lines, credentials: &Credentials) {
 }
 
 /// What is the same for every process: no seccomp, one core, one node, and switches that aren't counted.
-fn write_rest(lines: &mut Lines) {
+fn write_rest(lines: &mut Lines<'_>) {
     lines.put("Seccomp", 0);
     lines.put("Seccomp_filters", 0);
     lines.put("Speculation_Store_Bypass", "unknown");

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Content, Entry, Node, Setting};
+use super::{Content, Entry, Names, Node, Setting};
 use crate::process;
 
 /// The files, by path, and what is in them without the newline.
@@ -45,7 +45,7 @@ pub(crate) fn lookup(path: &[u8]) -> Option<Entry> {
     names.dedup();
     (!names.is_empty()).then(|| Entry::Folder {
         path: alloc::format!("/sys/{path}"),
-        names,
+        names: Names::Listed(names),
     })
 }
 

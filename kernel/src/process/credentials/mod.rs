@@ -9,6 +9,7 @@ mod ids;
 pub(crate) use capability::{AmbientChange, Sets, checked, flag};
 pub(crate) use ids::Ids;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use linux_raw_sys::general::{
@@ -35,8 +36,8 @@ pub(crate) struct Credentials {
     pub(crate) users: Ids,
     /// Groups.
     pub(crate) groups: Ids,
-    /// Supplementary groups, ascending.
-    pub(crate) supplementary: Vec<u32>,
+    /// Supplementary groups, ascending. Whoever asks for the credentials gets a handle to the same list.
+    pub(crate) supplementary: Arc<[u32]>,
     /// What it may do.
     pub(crate) sets: Sets,
     /// `PR_SET_NO_NEW_PRIVS`
@@ -175,7 +176,7 @@ impl Credentials {
             return Err(Errno::EPERM);
         }
         groups.sort_unstable();
-        self.supplementary = groups;
+        self.supplementary = groups.into();
         Ok(())
     }
 
