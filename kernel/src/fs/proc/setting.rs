@@ -118,11 +118,14 @@ impl Setting {
             Self::Ratio => all.overcommit_ratio,
             Self::Kilobytes => all.overcommit_kbytes,
             Self::HugePages => {
-                let words = MODES.map(|(word, mode)| match mode == all.huge_pages {
-                    true => format!("[{word}]"),
-                    false => word.to_string(),
-                });
-                return words.join(" ") + "\n";
+                for (index, (word, mode)) in MODES.iter().enumerate() {
+                    let space = if index == 0 { "" } else { " " };
+                    match *mode == all.huge_pages {
+                        true => text.add(format_args!("{space}[{word}]")),
+                        false => text.add(format_args!("{space}{word}")),
+                    }
+                }
+                return text.add_bytes(b"\n");
             }
         };
         text.add(format_args!("{number}\n"));
