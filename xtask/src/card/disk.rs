@@ -11,8 +11,8 @@ use super::File;
 
 /// The sectors of a card, in bytes.
 const SECTOR: usize = 512;
-/// Where the partition begins: at a multiple of what cards erase at once.
-const START: usize = 4 << 20;
+/// Where the partition begins, in bytes: at a multiple of what cards erase at once.
+pub(crate) const START: usize = 4 << 20;
 /// The smallest card. A FAT32 has at least 65,525 clusters, which take 33 MiB.
 const SMALLEST: usize = 64 << 20;
 /// FAT32, addressed by blocks (the value in a partition's entry).

@@ -6,7 +6,7 @@ mod files;
 mod lint;
 
 pub(crate) use board::{Board, CONFIG, KERNEL, PROGRAM};
-pub(crate) use disk::{image, read};
+pub(crate) use disk::{START, image, read};
 pub(crate) use files::files;
 pub(crate) use lint::lint;
 

@@ -10,6 +10,7 @@
 pub(crate) mod boards;
 pub(crate) mod boots;
 pub(crate) mod c_programs;
+pub(crate) mod card_check;
 pub(crate) mod cards;
 mod code;
 pub(crate) mod early;

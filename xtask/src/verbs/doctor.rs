@@ -9,10 +9,10 @@ use owo_colors::OwoColorize;
 use crate::command;
 use crate::compile::TARGET;
 use crate::setup::core::Compiler;
-use crate::setup::cross;
 use crate::setup::qemu::{self, State};
 use crate::setup::rust_src::{self, Found};
 use crate::setup::system::{System, has_apt, is_root};
+use crate::setup::{card_tools, cross};
 
 /// Say what is there, which versions, and what is missing; change nothing
 ///
@@ -67,6 +67,7 @@ impl Doctor {
         rust(&mut report);
         let remedy = emulator(&mut report, &system);
         compiler_for_c(&mut report);
+        programs_for_cards(&mut report);
         debugger(&mut report);
         if let Some(remedy) = remedy {
             anstream::println!("\n{remedy}");
@@ -146,6 +147,17 @@ fn compiler_for_c(report: &mut Report) {
             Need::May,
             "C compiler",
             "only for tests with C programs: package gcc-aarch64-linux-gnu",
+        ),
+    }
+}
+
+fn programs_for_cards(report: &mut Report) {
+    match &card_tools::missing()[..] {
+        [] => report.there("card tools", "sfdisk, fsck.fat, mtools"),
+        packages => report.absent(
+            Need::May,
+            "card tools",
+            &format!("only for tests of cards: packages {}", packages.join(", ")),
         ),
     }
 }

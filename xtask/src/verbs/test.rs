@@ -13,8 +13,8 @@ use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
 use crate::harness::{
-    boots, c_programs, cards, early, errata, host, huge_pages, kernel, loads, oracle, program, refusals,
-    report,
+    boots, c_programs, card_check, cards, early, errata, host, huge_pages, kernel, loads, oracle, program,
+    refusals, report,
 };
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
@@ -245,6 +245,7 @@ impl Test {
             trials.extend(boards.cases(&cases, &folder).map(|case| case.trial(bench)));
             trials.extend(boards.skipped("boot::"));
             if self.machine.is_default() {
+                trials.extend(card_check::trials(&folder, bench));
                 trials.extend(cards::trials(&folder, bench));
                 trials.extend(loads::trials(&folder, bench));
             }
