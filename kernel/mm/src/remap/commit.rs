@@ -10,6 +10,7 @@ use crate::vma::{Origin, Vma, VmaFlags, merge};
 use crate::{Errno, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
+    #[inline(always)]
     pub(crate) fn remap(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         plan::check_map_count(&self.view(), &request)?;
         if request.only_moves() {
@@ -18,20 +19,22 @@ impl<M: Machine> AddressSpace<M> {
                 None => self.remap_slices(request),
             }
         } else {
-            self.remap_one(&request)
+            self.remap_one(request)
         }
     }
 
     /// A call that concerns one mapping.
-    fn remap_one(&mut self, request: &Request) -> Result<VirtAddr, Errno> {
+    #[inline(never)]
+    fn remap_one(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         let vma = self.tree.find(request.old).ok_or(Errno::EFAULT)?;
-        let plan = plan::plan(&self.view(), request, &vma)?;
+        let plan = plan::plan(&self.view(), &request, &vma)?;
         self.reserve_for(&plan)?;
         self.commit(&plan, &vma)
     }
 
     /// A call that moves whatever mappings there are. One that cannot move ends it; those before it have moved. Memory for all
     /// of it is set aside before the first one moves. Runs of mappings that need no look move whole.
+    #[inline(never)]
     fn remap_slices(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         let mut slices = Slices::new(request);
         let mut first = true;

@@ -4,7 +4,7 @@
 use super::request::{RemapFlags, Request};
 use crate::machine::Machine;
 use crate::space::AddressSpace;
-use crate::vma::{Backing, LoneMove, Place, Vma, VmaFlags};
+use crate::vma::{Backing, Place, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 
 /// What takes a look that the short way does not take.
@@ -16,37 +16,33 @@ const LOOKED_AT: VmaFlags = VmaFlags::SEALED
 
 impl<M: Machine> AddressSpace<M> {
     /// Makes a call that only moves a short way, if one leads there. `None` if none does, and nothing has changed.
+    #[inline(always)]
     pub(super) fn remap_short(&mut self, request: &Request) -> Option<Result<VirtAddr, Errno>> {
         let target = request.new;
         if request.flags.contains(RemapFlags::DONTUNMAP) || target.get() < self.limits().mmap_min_addr {
             return None;
         }
         let source = PageRange::from_len(request.old, request.old_len)?;
-        let first = self.tree.starting_at(source.start())?;
-        match self.tree.lone_move(&first, source, target, may_move) {
-            Some(lone) => Some(self.remap_lone(source, target, &first, &lone)),
-            None => self.remap_together(source, target, &first),
+        let mut first = Place::NOWHERE;
+        if !self.tree.seek(source.start(), &mut first) || !self.tree.begins_at(&first, source.start()) {
+            return None;
         }
-    }
-
-    /// Moves one mapping: what most calls do.
-    #[inline]
-    fn remap_lone(
-        &mut self,
-        source: PageRange,
-        target: VirtAddr,
-        first: &Place,
-        lone: &LoneMove,
-    ) -> Result<VirtAddr, Errno> {
-        self.try_to_move_pages(source, target)?;
-        self.tree.move_lone(first, lone);
-        Ok(target)
+        // Most calls move one mapping.
+        let Some(lone) = self.tree.lone_move(&first, source, target, may_move) else {
+            return self.remap_together(source, target, &first);
+        };
+        let moved = self.try_to_move_pages(source, target);
+        if moved.is_ok() {
+            self.tree.move_lone(&first, &lone);
+        }
+        Some(moved.map(|()| target))
     }
 
     /// Moves several mappings as one run, with one edit of the tree and one move of the tables, whatever gaps there are between them.
     ///
     /// That is possible where mappings begin and end at both ends of the source, the tree knows of no exception among them
     /// ([`VmaTree::first_exception`](crate::vma::VmaTree::first_exception)), and neither the target nor a page beside it is mapped.
+    #[inline(never)]
     fn remap_together(
         &mut self,
         source: PageRange,

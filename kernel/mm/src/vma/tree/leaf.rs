@@ -134,6 +134,12 @@ impl Leaf {
         &self.extents[..self.len]
     }
 
+    /// The same, to change it.
+    #[inline]
+    pub(super) fn extents_mut(&mut self) -> &mut [Extent] {
+        &mut self.extents[..self.len]
+    }
+
     /// Where mapping `at` lies.
     #[inline]
     pub(super) fn extent_mut(&mut self, at: usize) -> &mut Extent {

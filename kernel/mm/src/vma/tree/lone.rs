@@ -40,21 +40,16 @@ impl VmaTree {
         Some(vma)
     }
 
-    /// The place of the mapping that begins at `addr`, if one does.
-    #[inline]
-    pub fn starting_at(&self, addr: VirtAddr) -> Option<Place> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut path = Path::NOWHERE;
-        self.lead(&mut path, addr.get());
-        let gap = self.leaf(&path).extents().get(path.at())?.gap;
-        (path.base + gap == addr.get()).then_some(Place { path })
+    /// Whether the mapping at `place` begins at `addr`.
+    #[inline(always)]
+    pub fn begins_at(&self, Place { path }: &Place, addr: VirtAddr) -> bool {
+        path.base + self.leaf(path).extents()[path.at()].gap == addr.get()
     }
 
-    /// The move to `to` of the mapping at `place`, if that is exactly `range`, `may_move` agrees, nothing is mapped at the target or on
-    /// the bytes beside it, both places are in one leaf, and each has a mapping behind it there. `None` says no more than that.
-    #[inline]
+    /// The move to `to` of the mapping at `place`, which begins where `range` does, if it is exactly that, `may_move` agrees, nothing
+    /// is mapped at the target or on the bytes beside it, both places are in one leaf, and each has a mapping behind it there. `None`
+    /// says no more than that.
+    #[inline(always)]
     pub fn lone_move(
         &self,
         Place { path }: &Place,
@@ -63,29 +58,71 @@ impl VmaTree {
         may_move: impl FnOnce(&Vma) -> bool,
     ) -> Option<LoneMove> {
         let leaf = self.leaf(path);
-        let at = path.at();
-        let whole = leaf.extents()[at].len == range.len();
-        if !whole || at + 1 >= leaf.len() || !may_move(&leaf.get(at, path.base)) {
+        let (at, extents) = (path.at(), leaf.extents());
+        let Extent { gap, len } = extents[at];
+        if len != range.len() || at + 1 >= extents.len() || !may_move(&leaf.get(at, path.base)) {
             return None;
         }
-        let (before, gap) = if to < range.start() {
-            place_below(leaf, path, to.get(), range.len())
-        } else {
-            place_above(leaf, path, to.get(), range.len())
-        }?;
-        Some(LoneMove { before, gap })
+        // Mostly it passes no other mapping, and the free bytes before and behind it are as many as before.
+        let room = gap + len + extents[at + 1].gap;
+        if path.base < to.get() && to.get() + len < path.base + room {
+            return Some(LoneMove {
+                before: at,
+                gap: to.get() - path.base,
+            });
+        }
+        place_beyond(leaf, path, range, to)
     }
 
     /// The way to the mapping that is exactly `range`.
     #[inline]
     fn whole(&self, range: PageRange) -> Option<Path> {
-        let Place { path } = self.starting_at(range.start())?;
+        let mut place = Place::NOWHERE;
+        if !self.seek(range.start(), &mut place) || !self.begins_at(&place, range.start()) {
+            return None;
+        }
+        let Place { path } = place;
         (self.leaf(&path).extents()[path.at()].len == range.len()).then_some(path)
     }
 
     /// Makes the move, if the tree is as it was when it was found.
+    #[inline(always)]
     pub fn move_lone(&mut self, Place { path }: &Place, lone: &LoneMove) {
         self.forget_plain();
+        let (from, gap) = (path.at(), lone.gap);
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let extents = leaf.extents_mut();
+        let (left, behind) = (extents[from].gap, extents[from + 1].gap);
+        if lone.before != from || left == 0 || behind == 0 || self.total.sums.homing() != 0 {
+            return self.carry_lone(path, lone);
+        }
+        // It passes no other mapping, and touched none: no pair is gone.
+        let rest = left + behind - gap;
+        (extents[from].gap, extents[from + 1].gap) = (gap, rest);
+        let (removed, added) = (left.max(behind), gap.max(rest));
+        if self.height == 0 {
+            if added >= self.total.gap {
+                self.total.gap = added;
+            } else if removed >= self.total.gap {
+                self.total.gap = self.leaf(path).largest_gap();
+            }
+            return;
+        }
+        let above = path.steps[1];
+        let largest = self.inners.get(above.node).gaps()[above.at()];
+        if added > largest || removed >= largest {
+            let change = Change {
+                span: 0,
+                sums: Sums::NONE,
+                removed,
+                added,
+            };
+            self.propagate_move(path, &change);
+        }
+    }
+
+    /// [`VmaTree::move_lone`] of a mapping that passes others, or has touched one.
+    fn carry_lone(&mut self, path: &Path, lone: &LoneMove) {
         let LoneMove { before, gap } = lone;
         let (from, before) = (path.at(), *before);
         let leaf = self.leaves.get_mut(path.steps[0].node);
@@ -112,6 +149,16 @@ impl VmaTree {
         }
         self.propagate_move(path, &change);
     }
+}
+
+/// The move of the mapping at `path`, which is `range`, to where it passes another one of the leaf.
+fn place_beyond(leaf: &Leaf, path: &Path, range: PageRange, to: VirtAddr) -> Option<LoneMove> {
+    let (before, gap) = if to < range.start() {
+        place_below(leaf, path, to.get(), range.len())
+    } else {
+        place_above(leaf, path, to.get(), range.len())
+    }?;
+    Some(LoneMove { before, gap })
 }
 
 /// Between which mappings of the leaf `len` bytes at `to` lie free, touching neither, from the mapping at `path` downwards: the

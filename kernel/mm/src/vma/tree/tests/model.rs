@@ -1,5 +1,6 @@
 //! Random edits, compared with a `BTreeMap` of mappings that is edited in the simplest way.
 
+use super::super::Place;
 use super::{anonymous, pages};
 use crate::vma::merge::{self, Origin};
 use crate::vma::{
@@ -254,7 +255,8 @@ impl Both {
         let to =
             VirtAddr::new((vma.start().get() + random.below(64) * PAGE_SIZE).saturating_sub(32 * PAGE_SIZE));
         let is_it = |found: &Vma| *found == vma;
-        let place = self.tree.starting_at(vma.start()).expect("a mapping");
+        let mut place = Place::NOWHERE;
+        assert!(self.tree.seek(vma.start(), &mut place) && self.tree.begins_at(&place, vma.start()));
         let Some(lone) = self.tree.lone_move(&place, vma.range, to, is_it) else {
             return;
         };
