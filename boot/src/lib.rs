@@ -21,6 +21,18 @@ pub use layout::{
 };
 
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
+unsafe extern "C" {
+    /// Leaves for another kernel, whose first instruction is at the physical address `kernel`, with the physical address of its device tree
+    /// as firmware would hand it over.
+    ///
+    /// # Safety
+    ///
+    /// Nothing of this kernel is needed again, and no other core runs in it. Kernel and tree lie in memory, not only in this core's caches:
+    /// the kernel reads them with the caches off. TTBR1_EL1 is the table that boot has made.
+    pub fn boot_leave(kernel: u64, device_tree: u64) -> !;
+}
+
+#[cfg(all(target_arch = "aarch64", target_os = "none"))]
 core::arch::global_asm!(
     include_str!("asm/constants.s"),
     include_str!("asm/head.s"),

@@ -8,6 +8,7 @@ mod arch;
 mod board;
 mod fs;
 mod ktest;
+mod loader;
 mod logging;
 mod memory;
 mod panic;
@@ -34,6 +35,12 @@ extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     steps.done("device tree and console");
     memory::init(info);
     steps.done("memory");
+    if board::command_line().push {
+        loader::run();
+    }
+    if memory::has_store() {
+        board::power::end_with(loader::run);
+    }
     board::interrupts::init();
     steps.done("interrupts");
     board::cores::bring_in();

@@ -43,6 +43,11 @@ pub(crate) fn write(contents: &Contents, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The bytes of an archive.
+pub(crate) fn bytes(contents: &Contents) -> Result<Vec<u8>> {
+    pack(contents, Vec::new())
+}
+
 /// Packs everything, and gives the writer back.
 fn pack<W: Write>(contents: &Contents, writer: W) -> Result<W> {
     let Some(name) = contents.program.file_name() else {

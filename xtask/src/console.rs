@@ -88,9 +88,9 @@ impl Annotator {
 /// Copies a stream to another until it ends or the other is closed. Returns the stream's last bytes.
 ///
 /// A byte is passed on as soon as it comes; only an end of line waits until it is known whether the line gets an annotation.
-pub(crate) fn copy(mut from: impl Read, mut to: impl Write, annotator: &Annotator) -> Vec<u8> {
+pub(crate) fn copy(mut from: impl Read, to: impl Write, annotator: &Annotator) -> Vec<u8> {
     let mut buffer = [0; 8192];
-    let mut line = Vec::new();
+    let mut to = Writer::new(to, annotator);
     let mut kept = VecDeque::new();
     loop {
         let length = match from.read(&mut buffer) {
@@ -100,12 +100,36 @@ pub(crate) fn copy(mut from: impl Read, mut to: impl Write, annotator: &Annotato
             Err(_) => break,
         };
         keep(&mut kept, &buffer[..length]);
-        let annotated = annotate(&buffer[..length], &mut line, annotator);
-        if write_all(&mut to, &annotated).is_err() {
+        if to.write(&buffer[..length]).is_err() {
             break;
         }
     }
     kept.into()
+}
+
+/// Passes on what comes, as [`copy`] does, for somebody who reads it himself.
+pub(crate) struct Writer<'a, W> {
+    to: W,
+    annotator: &'a Annotator,
+    /// What has come of the line so far.
+    line: Vec<u8>,
+}
+
+impl<'a, W: Write> Writer<'a, W> {
+    /// To `to`.
+    pub(crate) fn new(to: W, annotator: &'a Annotator) -> Self {
+        Writer {
+            to,
+            annotator,
+            line: Vec::new(),
+        }
+    }
+
+    /// Passes `bytes` on.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let annotated = annotate(bytes, &mut self.line, self.annotator);
+        write_all(&mut self.to, &annotated)
+    }
 }
 
 /// The bytes with annotations at the ends of the lines that get one. `line` is what has come of the line so far.

@@ -8,6 +8,7 @@
 //! | `oracle` | random calls on Inarch and on Linux, compared |
 //! | `conformance` | the table of what `mremap` answers, from both |
 //! | `image`, `flash` | a card for a Raspberry Pi: its image, and written onto a real one |
+//! | `push` | a kernel and a program over a serial line, to a board that waits for them |
 //! | `gdb` | QEMU stopped at its first instruction, and a debugger with symbols |
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
 //! | `doctor` | what is there and what is missing; changes nothing |
@@ -28,10 +29,12 @@ mod exit;
 mod flash;
 mod harness;
 mod image;
+mod line;
 mod linux;
 mod options;
 mod oracle;
 mod process;
+mod push;
 mod qemu;
 mod say;
 mod setup;

@@ -197,7 +197,14 @@ impl KernelOptions {
     /// The words for the kernel's command line, `semihosting` first: on QEMU that is how the verdict, the kernel's log
     /// and the program's standard error leave the machine.
     pub(crate) fn words(&self, terminals: Terminals) -> Vec<String> {
-        let mut words = vec!["semihosting".to_owned()];
+        let mut words = self.words_on_a_board(terminals);
+        words.insert(0, "semihosting".to_owned());
+        words
+    }
+
+    /// The same for a board, where everything leaves by the serial line.
+    pub(crate) fn words_on_a_board(&self, terminals: Terminals) -> Vec<String> {
+        let mut words = Vec::new();
         let digits: String = (0..3)
             .zip(terminals.0)
             .filter(|(_, there)| !there)

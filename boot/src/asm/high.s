@@ -56,4 +56,32 @@ boot_secondary_high:
 1:  wfi                                 // interrupts are masked: nothing gets it out of here
     b       1b
 
+// To another kernel, for good: at the physical address in x0, with that of its device tree in x1. As firmware would: MMU and caches off,
+// interrupts masked, the device tree in x0 and nothing in x1 to x3; but at EL1.
+    .global boot_leave
+boot_leave:
+    msr     daifset, #0xf
+    mov     x4, x0
+    mov     x0, x1
+
+    // The lower half is what it was when the MMU went on: the page that turns it off, at its own address.
+    mrs     x5, ttbr1_el1
+    and     x5, x5, #0xfffffffff000     // the first table of those that boot has made
+    add     x6, x5, #(7 * 4096)
+    msr     ttbr0_el1, x6
+    mrs     x6, tcr_el1
+    bic     x6, x6, #(1 << 7)           // EPD0
+    msr     tcr_el1, x6
+    isb
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+
+    ldr     x6, =boot_disable_mmu
+    ldr     x7, =__boot_tables_start
+    sub     x6, x6, x7
+    add     x6, x6, x5
+    ldr     x2, =SCTLR_EL1_OFF
+    br      x6
+
     .ltorg

@@ -182,9 +182,9 @@ boot_configure_el1:
 6:  isb
     ret
 
-// Turns the MMU and the caches on and goes on at x0, a virtual address. SCTLR_EL1 in x2. Lies in one page, the only one that
-// is mapped at its own address.
-    .balign 64
+// Turns the MMU and the caches on and goes on at x0, a virtual address. SCTLR_EL1 in x2. This and the next lie in one page, the only
+// one that is mapped at its own address.
+    .balign 128
 boot_enable_mmu:
     ic      iallu
     tlbi    vmalle1
@@ -193,6 +193,20 @@ boot_enable_mmu:
     msr     sctlr_el1, x2
     isb
     br      x0
-    .org    boot_enable_mmu + 64        // an error if it were longer
+
+// Turns the MMU and the caches off and goes on at x4, a physical address, with x0 as it is: the way out that `boot_leave` takes.
+// SCTLR_EL1 in x2. The instructions at x4 lie in memory; what the caches of instructions hold of it is older.
+boot_disable_mmu:
+    msr     sctlr_el1, x2
+    isb
+    ic      iallu
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+    mov     x1, xzr
+    mov     x2, xzr
+    mov     x3, xzr
+    br      x4
+    .org    boot_enable_mmu + 128       // an error if they were longer
 
     .ltorg

@@ -40,6 +40,11 @@ pub struct CommandLine {
     pub trace: bool,
     /// `ktest`: run the in-kernel harness in place of a program.
     pub ktest: bool,
+    /// `push`: wait on the serial line for another kernel, in place of a program.
+    pub push: bool,
+    /// `again=START,BYTES`: in the end, wait for another kernel instead of switching the machine off. That memory is kept for it, and
+    /// holds what came last; numbers as for `initrd`. Not for persons: it is written by the kernel that started this one.
+    pub again: Option<PhysRange>,
     /// `initrd=START,BYTES`: where the archive is, for a loader that cannot say so in the device tree. Both numbers are decimal,
     /// or hexadecimal behind `0x`.
     pub initrd: Option<PhysRange>,
@@ -58,6 +63,8 @@ impl CommandLine {
         log: LogLevel::Warn,
         trace: false,
         ktest: false,
+        push: false,
+        again: None,
         initrd: None,
         notty: [false; 3],
         huge_pages: HugePages::Madvise,
@@ -71,6 +78,7 @@ impl CommandLine {
                 "semihosting" => line.semihosting = true,
                 "trace" => line.trace = true,
                 "ktest" => line.ktest = true,
+                "push" => line.push = true,
                 "log=error" => line.log = LogLevel::Error,
                 "log=warn" => line.log = LogLevel::Warn,
                 "log=info" => line.log = LogLevel::Info,
@@ -85,6 +93,7 @@ impl CommandLine {
     /// Reads a word that has a value.
     fn setting(&mut self, word: &str) {
         match word.split_once('=') {
+            Some(("again", value)) => self.again = place(value).or(self.again),
             Some(("initrd", value)) => self.initrd = place(value).or(self.initrd),
             Some(("transparent_hugepage", word)) => {
                 self.huge_pages = match word {
@@ -132,11 +141,21 @@ mod tests {
                 log: LogLevel::Debug,
                 trace: false,
                 ktest: true,
+                push: false,
+                again: None,
                 initrd,
                 notty: [false; 3],
                 huge_pages: HugePages::Madvise,
             }
         );
+    }
+
+    #[test]
+    fn a_kernel_waits_for_another() {
+        let line = CommandLine::parse("push again=0x1000,0x2000");
+        assert!(line.push);
+        assert_eq!(line.again, Some(PhysRange::new(0x1000, 0x3000)));
+        assert_eq!(CommandLine::parse("again=1").again, None);
     }
 
     #[test]

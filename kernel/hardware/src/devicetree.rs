@@ -5,6 +5,7 @@
 
 mod bus;
 mod cpus;
+mod handover;
 mod interrupts;
 mod nodes;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use mm::PhysAddr;
 
 use crate::{PhysRange, RangeSet};
 use bus::Path;
+
+pub use handover::{HandoverError, hand_over};
 
 /// What the device tree says about the machine, as far as the kernel uses it.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ mod range;
 pub use asids::{Activation, Asids, Context};
 pub use cmdline::{CommandLine, HugePages, LogLevel};
 pub use devicetree::{
-    Conduit, Console, ConsoleKind, Cpu, CpuStart, Description, InterruptController, Mailbox, TreeError,
-    describe,
+    Conduit, Console, ConsoleKind, Cpu, CpuStart, Description, HandoverError, InterruptController, Mailbox,
+    TreeError, describe, hand_over,
 };
 pub use range::{Full, PhysRange, RangeSet};

@@ -28,7 +28,6 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-pub use image::{ALIGNMENT, TREE_ROOM, memory_of};
-pub use message::{BLOCK, FromBoard, Job, Part, Refusal, ToBoard, VERSION, WORDS};
+pub use message::{BLOCK, Ending, FromBoard, Job, Part, Refusal, ToBoard, VERSION, WORDS};
 pub use receiver::{QUIET, Received, Receiver};
 pub use sender::{Failure, Sender};

@@ -28,7 +28,7 @@ pub enum ToBoard<'a> {
         #[serde(borrow)]
         job: Job<'a>,
     },
-    /// A piece of the archive, and after it of the kernel.
+    /// A piece of the kernel, and after it of the archive.
     Block {
         /// The transfer.
         session: u32,
@@ -47,12 +47,23 @@ pub enum ToBoard<'a> {
 /// What a transfer is to bring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Job<'a> {
-    /// The program archive; empty if there is none.
-    pub archive: Part,
     /// The kernel's flat image.
     pub kernel: Part,
+    /// The program archive; empty if there is none.
+    pub archive: Part,
     /// The words of the kernel's command line, in place of those that are there.
     pub words: &'a str,
+    /// What is to be done when the kernel ends.
+    pub ending: Ending,
+}
+
+/// What a kernel does in the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Ending {
+    /// It switches the machine off.
+    Off,
+    /// It waits for the next. What has come already need not come again.
+    Again,
 }
 
 /// A sequence of bytes by its length and checksum.
@@ -76,7 +87,7 @@ pub enum FromBoard<'a> {
         /// The machine's name.
         model: &'a str,
     },
-    /// It has all blocks before this one.
+    /// It has all blocks before this one; some of them perhaps from another transfer.
     Wants {
         /// The transfer.
         session: u32,
@@ -127,8 +138,8 @@ impl Part {
 }
 
 impl Job<'_> {
-    /// How many blocks there are, those of the archive first.
+    /// How many blocks there are, those of the kernel first.
     pub(crate) fn blocks(&self) -> u32 {
-        self.archive.blocks().saturating_add(self.kernel.blocks())
+        self.kernel.blocks().saturating_add(self.archive.blocks())
     }
 }

@@ -4,17 +4,21 @@ use core::ops::Range;
 use core::time::Duration;
 
 use crate::frame::checksum;
-use crate::image::{ALIGNMENT, TREE_ROOM, memory_of};
-use crate::message::{BLOCK, FromBoard, Job, Part, Refusal, ToBoard, VERSION, WORDS};
+use crate::image::memory_of;
+use crate::message::{BLOCK, Ending, FromBoard, Job, Part, Refusal, ToBoard, VERSION, WORDS};
 
 /// How long the board listens after it has said [`FromBoard::Starting`], for a host that hasn't heard it and asks again. A host asks
 /// several times in this time.
 pub const QUIET: Duration = Duration::from_millis(600);
 
+/// Where in memory the archive begins, behind the kernel's file: a multiple of this.
+const PAGE: usize = 4096;
+
 /// Puts what comes into memory.
 pub struct Receiver<'m> {
     model: &'m str,
     memory: &'m mut [u8],
+    most: usize,
     transfer: Option<Transfer>,
 }
 
@@ -28,32 +32,38 @@ struct Transfer {
     checked: Option<(Duration, usize)>,
 }
 
-/// What comes, and where it is put: the archive to the front, the kernel behind it.
+/// What comes, and where it is put: the kernel to the front, the archive behind it.
 struct Plan {
-    archive: Part,
     kernel: Part,
+    archive: Part,
     words: heapless::String<WORDS>,
-    kernel_start: usize,
+    ending: Ending,
+    archive_start: usize,
 }
 
 /// What has come, complete and right.
-pub struct Received<'r> {
-    /// Where in the memory the archive lies.
-    pub archive: Range<usize>,
-    /// Where the kernel lies and what it needs behind its file.
-    pub kernel: Range<usize>,
-    /// The words of its command line.
-    pub words: &'r str,
+pub struct Received<'m> {
+    /// The kernel's flat image.
+    pub kernel: &'m [u8],
+    /// How many bytes it takes when it runs, no fewer than it has.
+    pub kernel_memory: usize,
+    /// The archive.
+    pub archive: &'m [u8],
+    /// The words of the kernel's command line.
+    pub words: heapless::String<WORDS>,
+    /// What is to be done when it ends.
+    pub ending: Ending,
 }
 
 impl<'m> Receiver<'m> {
-    /// Puts what comes into `memory`, whose physical address is a multiple of [`ALIGNMENT`], on the machine `model`.
-    pub fn new(memory: &'m mut [u8], model: &'m str) -> Self {
+    /// Puts what comes into `memory`, which begins with a page, on the machine `model`. A kernel may take `most` bytes when it runs.
+    pub fn new(memory: &'m mut [u8], most: usize, model: &'m str) -> Self {
         // A name is for people, and must fit a frame.
         let model = model.get(..WORDS).unwrap_or(model);
         Self {
             model,
             memory,
+            most,
             transfer: None,
         }
     }
@@ -86,15 +96,23 @@ impl<'m> Receiver<'m> {
         }
     }
 
-    /// What has come, once all is there and right, and the host has been silent for [`QUIET`].
-    pub fn finished(&self, now: Duration) -> Option<Received<'_>> {
-        let transfer = self.transfer.as_ref()?;
-        let (asked, memory) = transfer.checked?;
-        let plan = &transfer.plan;
-        (now.saturating_sub(asked) >= QUIET).then(|| Received {
-            archive: 0..plan.archive.len(),
-            kernel: plan.kernel_start..plan.kernel_start + memory,
-            words: &plan.words,
+    /// Whether all is there and right, and the host has been silent for [`QUIET`].
+    pub fn is_finished(&self, now: Duration) -> bool {
+        let checked = self.transfer.as_ref().and_then(|transfer| transfer.checked);
+        checked.is_some_and(|(asked, _)| now.saturating_sub(asked) >= QUIET)
+    }
+
+    /// What has come. `None` before all is there and right.
+    pub fn into_received(self) -> Option<Received<'m>> {
+        let transfer = self.transfer?;
+        let (_, kernel_memory) = transfer.checked?;
+        let plan = transfer.plan;
+        Some(Received {
+            kernel: self.memory.get(..plan.kernel.len())?,
+            kernel_memory,
+            archive: self.memory.get(plan.archive_start..)?.get(..plan.archive.len())?,
+            words: plan.words,
+            ending: plan.ending,
         })
     }
 
@@ -139,8 +157,8 @@ impl<'m> Receiver<'m> {
             };
             self.transfer = Some(Transfer {
                 session,
+                next: plan.first_missing(self.memory),
                 plan,
-                next: 0,
                 checked: None,
             });
         }
@@ -171,17 +189,12 @@ impl<'m> Receiver<'m> {
         if transfer.checked.is_some() || plan.place(transfer.next).is_some() {
             return Ok(());
         }
-        let (archive, kernel) = (
-            &self.memory[..plan.archive.len()],
-            &self.memory[plan.kernel_start..][..plan.kernel.len()],
-        );
-        if checksum(archive) != plan.archive.crc || checksum(kernel) != plan.kernel.crc {
+        if !plan.has_kernel(self.memory) || !plan.has_archive(self.memory) {
             transfer.next = 0;
             return Ok(());
         }
-        let memory = memory_of(kernel).ok_or(Refusal::NoKernel)?;
-        let end = memory.checked_add(plan.kernel_start + TREE_ROOM);
-        if end.is_none_or(|end| end > self.memory.len()) {
+        let memory = memory_of(&self.memory[..plan.kernel.len()]).ok_or(Refusal::NoKernel)?;
+        if memory > self.most {
             return Err(Refusal::TooLarge);
         }
         // When the host asked is noted by the answer.
@@ -193,28 +206,45 @@ impl<'m> Receiver<'m> {
 impl Plan {
     /// A plan for `job` in `room` bytes of memory. `None` where it doesn't fit.
     fn new(job: &Job<'_>, room: usize) -> Option<Self> {
-        let kernel_start = job.archive.len().checked_next_multiple_of(ALIGNMENT)?;
-        let end = kernel_start
-            .checked_add(job.kernel.len())?
-            .checked_add(TREE_ROOM)?;
+        let archive_start = job.kernel.len().checked_next_multiple_of(PAGE)?;
+        let end = archive_start.checked_add(job.archive.len())?;
         (end <= room).then_some(())?;
         Some(Self {
-            archive: job.archive,
             kernel: job.kernel,
+            archive: job.archive,
             words: job.words.try_into().ok()?,
-            kernel_start,
+            ending: job.ending,
+            archive_start,
         })
     }
 
     fn is(&self, job: &Job<'_>) -> bool {
-        (self.archive, self.kernel, self.words.as_str()) == (job.archive, job.kernel, job.words)
+        (self.kernel, self.archive, self.words.as_str(), self.ending)
+            == (job.kernel, job.archive, job.words, job.ending)
+    }
+
+    /// The first block that is not there from a transfer before, perhaps one past the last. A part is there as a whole or not at all.
+    fn first_missing(&self, memory: &[u8]) -> u32 {
+        match (self.has_kernel(memory), self.has_archive(memory)) {
+            (false, _) => 0,
+            (true, false) => self.kernel.blocks(),
+            (true, true) => self.kernel.blocks().saturating_add(self.archive.blocks()),
+        }
+    }
+
+    fn has_kernel(&self, memory: &[u8]) -> bool {
+        checksum(&memory[..self.kernel.len()]) == self.kernel.crc
+    }
+
+    fn has_archive(&self, memory: &[u8]) -> bool {
+        checksum(&memory[self.archive_start..][..self.archive.len()]) == self.archive.crc
     }
 
     /// Where a block goes. `None` behind the last.
     fn place(&self, number: u32) -> Option<Range<usize>> {
-        let (start, part, index) = match number.checked_sub(self.archive.blocks()) {
-            None => (0, self.archive, number),
-            Some(index) => (self.kernel_start, self.kernel, index),
+        let (start, part, index) = match number.checked_sub(self.kernel.blocks()) {
+            None => (0, self.kernel, number),
+            Some(index) => (self.archive_start, self.archive, index),
         };
         if index >= part.blocks() {
             return None;

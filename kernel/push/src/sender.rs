@@ -22,8 +22,8 @@ const WHOLES: u32 = 3;
 pub struct Sender<'a> {
     session: u32,
     job: Job<'a>,
-    archive: &'a [u8],
     kernel: &'a [u8],
+    archive: &'a [u8],
     state: State,
     /// When the message that is awaited to be answered was last sent, and how many times.
     sent: Option<(Duration, u32)>,
@@ -76,13 +76,13 @@ impl fmt::Display for Failure {
 impl core::error::Error for Failure {}
 
 impl<'a> Sender<'a> {
-    /// Sends `archive` and `kernel`, which are what `job` says. No other transfer to the board has had the number `session`.
-    pub fn new(session: u32, job: Job<'a>, archive: &'a [u8], kernel: &'a [u8]) -> Self {
+    /// Sends `kernel` and `archive`, which are what `job` says. No other transfer to the board has had the number `session`.
+    pub fn new(session: u32, job: Job<'a>, kernel: &'a [u8], archive: &'a [u8]) -> Self {
         Self {
             session,
             job,
-            archive,
             kernel,
+            archive,
             state: State::Greeting,
             sent: None,
             answer_time: FIRST_GUESS,
@@ -178,9 +178,9 @@ impl<'a> Sender<'a> {
     pub fn arrived(&self) -> usize {
         match self.state {
             State::Greeting | State::Beginning => 0,
-            State::Sending(number) => match number.checked_sub(self.job.archive.blocks()) {
+            State::Sending(number) => match number.checked_sub(self.job.kernel.blocks()) {
                 None => number as usize * BLOCK,
-                Some(index) => self.archive.len() + (index as usize * BLOCK).min(self.kernel.len()),
+                Some(index) => self.kernel.len() + (index as usize * BLOCK).min(self.archive.len()),
             },
             State::Asking | State::Started => self.archive.len() + self.kernel.len(),
         }
@@ -219,9 +219,9 @@ impl<'a> Sender<'a> {
     }
 
     fn block(&self, number: u32) -> &'a [u8] {
-        let (part, index) = match number.checked_sub(self.job.archive.blocks()) {
-            None => (self.archive, number),
-            Some(index) => (self.kernel, index),
+        let (part, index) = match number.checked_sub(self.job.kernel.blocks()) {
+            None => (self.kernel, number),
+            Some(index) => (self.archive, index),
         };
         part.chunks(BLOCK).nth(index as usize).unwrap_or_default()
     }

@@ -42,7 +42,7 @@ pub(crate) fn read() -> Option<u8> {
 }
 
 /// Waits until everything written has left the device.
-pub(super) fn flush() {
+pub(crate) fn flush() {
     for console in CONSOLES.lock().iter().flatten() {
         while console.is_busy() {
             core::hint::spin_loop();

@@ -23,8 +23,12 @@ static ARRIVED: AtomicU64 = AtomicU64::new(0);
 /// How long a core may take. An emulator may be busy with something else.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Lets in every core that the device tree names and says how to start.
+/// Lets in every core that the device tree names and says how to start; none where another kernel comes after this one, which could not
+/// let them in again.
 pub(crate) fn bring_in() {
+    if super::command_line().again.is_some() {
+        return;
+    }
     let this = arch::cpu::affinity();
     let others = || description().cpus.iter().filter(|cpu| cpu.affinity != this);
     let arrived = others().filter(|cpu| bring_in_one(cpu)).count();
@@ -77,7 +81,8 @@ crate::ktest! {
         let this = arch::cpu::affinity();
         let startable = |cpu: &&Cpu| cpu.affinity != this && cpu.start != CpuStart::Unknown;
         let last = description().cpus.iter().rfind(startable);
-        if let Some(last) = last.filter(|_| power::can_start_cores() || description().psci.is_none()) {
+        let none = super::command_line().again.is_some();
+        if let Some(last) = last.filter(|_| !none && (power::can_start_cores() || description().psci.is_none())) {
             assert_eq!(arch::cpu::affinity_in(ARRIVED.load(Acquire)), Some(last.affinity));
         }
     }

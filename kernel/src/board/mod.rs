@@ -22,6 +22,7 @@ use hardware::{CommandLine, Description, TreeError};
 use serial::Serial;
 
 static DESCRIPTION: Once<Description<'static>> = Once::new();
+static DEVICE_TREE: Once<&'static [u8]> = Once::new();
 static COMMAND_LINE: Once<CommandLine> = Once::new();
 /// Done when the console is the one that the device tree names.
 static NAMED_CONSOLE: Once<()> = Once::new();
@@ -33,6 +34,11 @@ static NAMED_CONSOLE: Once<()> = Once::new();
 /// Before [`init`].
 pub(crate) fn description() -> &'static Description<'static> {
     DESCRIPTION.get().expect("the device tree has been read")
+}
+
+/// The device tree itself; empty where there is none that makes sense.
+pub(crate) fn device_tree() -> &'static [u8] {
+    DEVICE_TREE.get().copied().unwrap_or_default()
 }
 
 /// The words of the kernel's command line.
@@ -74,6 +80,7 @@ pub(crate) fn init(info: &BootInfo) {
         ask_for_memory(&mut description);
     }
     DESCRIPTION.call_once(|| description);
+    DEVICE_TREE.call_once(|| blob);
 }
 
 /// Brings up the console that the device tree names. Whether it could.

@@ -21,6 +21,14 @@ static FIRMWARE: Once<Conduit> = Once::new();
 /// What ends the machine where there is no firmware to call.
 static WATCHDOG: IrqMutex<Option<Watchdog>> = IrqMutex::new(None);
 
+/// What goes on instead of an end.
+static INSTEAD: Once<fn() -> !> = Once::new();
+
+/// From now on [`end`] goes on with `next`, once it has told the exit status.
+pub(crate) fn end_with(next: fn() -> !) {
+    INSTEAD.call_once(|| next);
+}
+
 /// Remembers how to end the machine. Whoever entered at EL3 has no firmware above, whatever the device tree says.
 pub(super) fn init(level: EntryLevel, found: &Description<'_>) {
     if let Some(conduit) = found.psci
@@ -45,6 +53,9 @@ pub(crate) fn end(status: u8) -> ! {
         console::print(format_args!("inarch: exit status {status}\n"));
     }
     console::flush();
+    if let Some(next) = INSTEAD.get() {
+        next();
+    }
     host::exit(status);
     switch_off();
     arch::halt()

@@ -14,6 +14,14 @@ pub(crate) fn since_boot() -> Duration {
     Duration::new(ticks / frequency, nanos as u32)
 }
 
+/// Lets `time` pass.
+pub(crate) fn spin(time: Duration) {
+    let end = since_boot() + time;
+    while since_boot() < end {
+        arch::let_others_run();
+    }
+}
+
 /// Ticks a second. Where firmware left the register at zero, time is counted in ticks of a nanosecond.
 fn frequency() -> u64 {
     match arch::timer::frequency() {

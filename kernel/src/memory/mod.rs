@@ -15,12 +15,14 @@ mod relocation;
 #[cfg(feature = "ktest")]
 mod spaces;
 mod stack;
+mod store;
 mod tables;
 
 pub(crate) use device::map as map_device;
 pub(crate) use frames::{free_frames, is_short, total_frames};
 pub(crate) use machine::Machine;
 pub(crate) use stack::KernelStack;
+pub(crate) use store::{Piece, Store, has_store, take_store};
 
 use crate::arch::cpu;
 use crate::board::{self, power};
@@ -132,6 +134,9 @@ fn layout(info: &BootInfo) -> Result<(RangeSet, RangeSet), Full> {
         .chain(board.initrd)
     {
         free.remove(range.widened(PAGE_SIZE))?;
+    }
+    if let Some(store) = store::choose(&mapped, &free) {
+        free.remove(store)?;
     }
     Ok((mapped, free))
 }

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use super::Load;
+
 /// The settings of the firmware.
 pub(crate) const CONFIG: &str = "config.txt";
 /// The kernel's flat image.
@@ -20,12 +22,14 @@ pub(crate) enum Board {
     Rpi5,
 }
 
+/// Has the firmware load the program's archive.
+pub(super) const ARCHIVE_SETTING: &str = "initramfs program.cpio followkernel";
+
 /// Settings for all boards. The kernel's name and 64 bits are what newer firmware assumes anyway. `enable_uart` puts the mini
 /// UART on the pins and holds its clock; `upstream_kernel` has the firmware look for device trees by Linux's names.
 const SETTINGS: &str = "\
 arm_64bit=1
 kernel=kernel8.img
-initramfs program.cpio followkernel
 enable_uart=1
 disable_splash=1
 upstream_kernel=1
@@ -59,8 +63,8 @@ impl Board {
         }
     }
 
-    /// The contents of [`CONFIG`].
-    pub(crate) fn config(self) -> String {
+    /// The contents of [`CONFIG`] on a card with `load`.
+    pub(crate) fn config(self, load: &Load) -> String {
         let more = match self {
             Board::Rpi3 => "",
             // Without it some firmware leaves the interrupts to the controller of older boards.
@@ -68,8 +72,12 @@ impl Board {
             // A card need not look like Linux's.
             Board::Rpi5 => "os_check=0\n",
         };
+        let archive = match load {
+            Load::Program(_) => format!("{ARCHIVE_SETTING}\n"),
+            Load::Loader => String::new(),
+        };
         format!(
-            "# Inarch on a {}: written by `cargo xtask image`\n{SETTINGS}{more}",
+            "# Inarch on a {}: written by `cargo xtask image`\n{SETTINGS}{archive}{more}",
             self.name()
         )
     }

@@ -7,33 +7,49 @@ use anyhow::{Context, Result};
 use super::{Board, CONFIG, File, KERNEL, PROGRAM};
 use crate::archive::{self, Contents};
 use crate::setup::{device_trees, firmware};
-use crate::workspace::{self, short};
+use crate::workspace::short;
 
 /// The kernel's command line, for the firmware.
-const COMMAND_LINE: &str = "cmdline.txt";
+pub(super) const COMMAND_LINE: &str = "cmdline.txt";
 /// The conditions under which the firmware may be used and given on.
 const LICENCE: &str = "LICENCE.firmware";
 
-/// The files of a card for `board`: the flat image `kernel`, the program and what it finds, the words of the kernel's command line,
+/// The word that makes the kernel the loader (docs/boot.md).
+pub(super) const LOADER: &str = "push";
+
+/// What the kernel of a card is there for.
+#[derive(Debug)]
+pub(crate) enum Load {
+    /// To run a program.
+    Program(Contents),
+    /// To wait for another kernel.
+    Loader,
+}
+
+/// The files of a card for `board`: the flat image `kernel`, what it is there for, the words of its command line,
 /// and the firmware in `folder`, or Debian's.
 pub(crate) fn files(
     board: Board,
     kernel: &Path,
-    contents: &Contents,
+    load: &Load,
     words: &str,
     folder: Option<&Path>,
 ) -> Result<Vec<File>> {
+    let loader = match load {
+        Load::Program(_) => "",
+        Load::Loader => LOADER,
+    };
     let mut files = vec![
-        File::new(CONFIG, board.config()),
-        File::new(COMMAND_LINE, format!("{words}\n")),
-        File::new(KERNEL, load(kernel)?),
+        File::new(CONFIG, board.config(load)),
+        File::new(COMMAND_LINE, format!("{}\n", format!("{loader} {words}").trim())),
+        File::new(KERNEL, read(kernel)?),
     ];
-    let archive = workspace::scratch("image")?.join(PROGRAM);
-    archive::write(contents, &archive)?;
-    files.push(File::new(PROGRAM, load(&archive)?));
+    if let Load::Program(contents) = load {
+        files.push(File::new(PROGRAM, archive::bytes(contents)?));
+    }
     let trees = device_trees::ensure()?;
     for &name in board.trees() {
-        files.push(File::new(name, load(&trees.join(name))?));
+        files.push(File::new(name, read(&trees.join(name))?));
     }
     if board.firmware().is_empty() {
         return Ok(files);
@@ -46,14 +62,14 @@ pub(crate) fn files(
         }
     };
     for &name in board.firmware() {
-        files.push(File::new(name, load(&folder.join(name))?));
+        files.push(File::new(name, read(&folder.join(name))?));
     }
     if let Some(licence) = licence {
-        files.push(File::new(LICENCE, load(&licence)?));
+        files.push(File::new(LICENCE, read(&licence)?));
     }
     Ok(files)
 }
 
-fn load(path: &Path) -> Result<Vec<u8>> {
+fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("could not read {}", short(path).display()))
 }

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::board::ARCHIVE_SETTING;
+use super::files::{COMMAND_LINE, LOADER};
 use super::{Board, CONFIG, File, KERNEL, PROGRAM, read};
 
 /// The keys of [`CONFIG`] that are in use; whatever else stands there is a slip of the pen, of which firmware says nothing.
@@ -47,11 +49,24 @@ pub(super) fn complete(found: &[File], board: Board) -> Result<()> {
         kernel.get(56..60) == Some(b"ARM\x64") && kernel.len() <= LARGEST_KERNEL,
         "{KERNEL} is no kernel"
     );
+    let config = contents(found, CONFIG)?;
+    settings(config)?;
+    if has_line(config, ARCHIVE_SETTING) {
+        let archive = contents(found, PROGRAM)?;
+        ensure!(archive.starts_with(b"070701"), "{PROGRAM} is no archive");
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(contents(found, COMMAND_LINE)?);
     ensure!(
-        contents(found, PROGRAM)?.starts_with(b"070701"),
-        "{PROGRAM} is no archive"
+        words.split_whitespace().any(|word| word == LOADER),
+        "it has neither a program nor the word `{LOADER}` in {COMMAND_LINE}"
     );
-    settings(contents(found, CONFIG)?)
+    Ok(())
+}
+
+fn has_line(text: &[u8], line: &str) -> bool {
+    text.split(|&byte| byte == b'\n')
+        .any(|found| found == line.as_bytes())
 }
 
 fn contents<'a>(files: &'a [File], name: &str) -> Result<&'a [u8]> {
@@ -73,12 +88,11 @@ fn settings(text: &[u8]) -> Result<()> {
     }
     for needed in [
         format!("kernel={KERNEL}"),
-        format!("initramfs {PROGRAM} followkernel"),
         "arm_64bit=1".to_owned(),
         "enable_uart=1".to_owned(),
     ] {
         ensure!(
-            text.lines().any(|line| line == needed),
+            has_line(text.as_bytes(), &needed),
             "{CONFIG} has no line `{needed}`"
         );
     }

@@ -7,7 +7,7 @@ mod lint;
 
 pub(crate) use board::{Board, CONFIG, KERNEL, PROGRAM};
 pub(crate) use disk::{START, image, read};
-pub(crate) use files::files;
+pub(crate) use files::{Load, files};
 pub(crate) use lint::lint;
 
 /// A file in the card's only folder.
@@ -32,13 +32,14 @@ impl File {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::Contents;
 
     /// A card that is as it should be.
     pub(super) fn files(board: Board) -> Vec<File> {
         let mut kernel = vec![0; 4096];
         kernel[56..60].copy_from_slice(b"ARM\x64");
         let mut files = vec![
-            File::new(CONFIG, board.config()),
+            File::new(CONFIG, board.config(&Load::Program(Contents::default()))),
             File::new(KERNEL, kernel),
             File::new(PROGRAM, b"070701".repeat(20)),
         ];
@@ -83,6 +84,20 @@ mod tests {
                 assert!(lint::complete(&files, board).is_err(), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_card_with_neither_program_nor_loader_is_found() {
+        let board = Board::Rpi4;
+        let mut files = files(board);
+        files.retain(|file| file.name != PROGRAM);
+        assert!(lint::complete(&files, board).is_err());
+        files[0] = File::new(CONFIG, board.config(&Load::Loader));
+        assert!(lint::complete(&files, board).is_err());
+        files.push(File::new("cmdline.txt", b"log=info\n"));
+        assert!(lint::complete(&files, board).is_err());
+        files.last_mut().unwrap().contents = b"push log=info\n".to_vec();
+        lint::complete(&files, board).unwrap();
     }
 
     #[test]

@@ -46,11 +46,11 @@ fn fetch() -> Result<()> {
 /// Makes a card for `board` twice, and has it looked at.
 fn check(board: Board, bench: &Bench, program: &Path) -> Result<()> {
     let make = || {
-        let contents = Contents {
+        let load = card::Load::Program(Contents {
             program: program.to_owned(),
             ..Contents::default()
-        };
-        let files = card::files(board, &bench.kernel.image, &contents, "log=info", None)?;
+        });
+        let files = card::files(board, &bench.kernel.image, &load, "log=info", None)?;
         anyhow::Ok((card::image(&files)?, files))
     };
     let (image, files) = make()?;

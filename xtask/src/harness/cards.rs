@@ -44,15 +44,15 @@ pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>) -> Vec<Trial> {
 
 /// Makes a card and boots from it, to the end.
 fn boot(model: Model, loader: &UBoot, bench: &Bench, program: &Path) -> Result<()> {
-    let contents = Contents {
+    let load = card::Load::Program(Contents {
         program: program.to_owned(),
         ..Contents::default()
-    };
+    });
     let board = match model {
         Model::Raspi3b => Board::Rpi3,
         Model::Raspi4b => Board::Rpi4,
     };
-    let files = card::files(board, &bench.kernel.image, &contents, "", None)?;
+    let files = card::files(board, &bench.kernel.image, &load, "", None)?;
     let card = card::image(&files)?;
     card::lint(&card, board, &files)?;
     let path = workspace::scratch("cards")?.join(format!("{}.img", model.name()));

@@ -46,8 +46,10 @@ fn check(file: &[u8]) -> Result<()> {
     if seen < 200 {
         bail!("only {seen} instructions were found: the file has no symbols that tell code from data");
     }
-    if jumps != 1 {
-        bail!("{jumps} jumps by a register: there is one, with which the MMU is on");
+    if jumps != 2 {
+        bail!(
+            "{jumps} jumps by a register: there are two, with which the MMU is on, and with which it was off again"
+        );
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::{card, say};
 Examples:
   cargo xtask flash --board rpi4 --device /dev/sdX        shows, asks, writes the demonstration
   cargo xtask flash --board rpi4 --device /dev/sdX --program prog --root files -- a b c
+  cargo xtask flash --board rpi4 --device /dev/sdX --loader       a card that waits for `cargo xtask push`
   cargo xtask flash --board rpi3 --device /dev/mmcblk0 --image card.img
   cargo xtask flash --board rpi5 --device /dev/sdX --image card.img --confirm SERIAL
   cargo xtask flash --board rpi5 --device /dev/sdX --image card.img < /dev/null    only shows")]
@@ -31,7 +32,7 @@ pub(crate) struct Flash {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["program", "root", "env", "words", "firmware", "arguments"]
+        conflicts_with_all = ["program", "root", "env", "words", "firmware", "arguments", "loader"]
     )]
     image: Option<PathBuf>,
     /// The disk's size or serial number, as shown, instead of typing it

@@ -26,7 +26,8 @@ const DEMONSTRATION: &str = "tour";
 Examples:
   cargo xtask image --board rpi4 -o card.img       with the demonstration
   cargo xtask image --board rpi3 --program prog -o card.img -- a b c
-  cargo xtask image --board rpi5 --root files --program prog --words log=info -o card.img")]
+  cargo xtask image --board rpi5 --root files --program prog --words log=info -o card.img
+  cargo xtask image --board rpi4 --loader -o card.img      a card that waits for `cargo xtask push`")]
 pub(crate) struct Image {
     /// The image's file
     #[arg(short, long, value_name = "FILE")]
@@ -41,6 +42,24 @@ pub(super) struct CardOptions {
     /// The board that the card is for
     #[arg(long, value_enum)]
     pub(super) board: Board,
+    /// The words of the kernel's command line, as docs/boot.md has them
+    #[arg(long, default_value = "")]
+    words: String,
+    /// A folder with the board's firmware, instead of Debian's
+    #[arg(long, value_name = "DIR")]
+    firmware: Option<PathBuf>,
+    /// Put the loader onto the card, which waits for `cargo xtask push`, instead of a program
+    #[arg(long, conflicts_with_all = ["program", "root", "env", "arguments"])]
+    loader: bool,
+    #[command(flatten)]
+    build: BuildOptions,
+    #[command(flatten)]
+    program: ProgramOptions,
+}
+
+/// The program, its files, and what it is told.
+#[derive(Args)]
+pub(super) struct ProgramOptions {
     /// The program: a static Linux executable for arm64
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -50,14 +69,6 @@ pub(super) struct CardOptions {
     /// A variable of the program's environment; may be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<OsString>,
-    /// The words of the kernel's command line, as docs/boot.md has them
-    #[arg(long, default_value = "")]
-    words: String,
-    /// A folder with the board's firmware, instead of Debian's
-    #[arg(long, value_name = "DIR")]
-    firmware: Option<PathBuf>,
-    #[command(flatten)]
-    build: BuildOptions,
     /// The program's arguments
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<OsString>,
@@ -85,25 +96,17 @@ impl Image {
 impl CardOptions {
     /// The finished and checked image of the card, and the files on it.
     pub(super) fn make(&self) -> Result<(Vec<u8>, Vec<File>)> {
-        if let Some(program) = &self.program {
-            check(program)?;
-        }
+        self.program.check()?;
         let core = Core::ensure(&self.build)?;
         let kernel = compile::kernel(&core, Flavor::Plain)?;
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => compile::programs(&core)?.join(DEMONSTRATION),
-        };
-        let contents = Contents {
-            program,
-            arguments: self.arguments.clone(),
-            environment: self.env.clone(),
-            root: self.root.clone(),
+        let load = match self.loader {
+            true => card::Load::Loader,
+            false => card::Load::Program(self.program.contents(&core)?),
         };
         let files = card::files(
             self.board,
             &kernel.image,
-            &contents,
+            &load,
             &self.words,
             self.firmware.as_deref(),
         )?;
@@ -113,7 +116,27 @@ impl CardOptions {
     }
 }
 
-/// Refuses what can't run, before anything gets built.
+impl ProgramOptions {
+    /// Refuses what can't run, before anything gets built.
+    pub(super) fn check(&self) -> Result<()> {
+        self.program.as_deref().map_or(Ok(()), check)
+    }
+
+    /// What the archive holds. The demonstration is built where no program is named.
+    pub(super) fn contents(&self, core: &Core) -> Result<Contents> {
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => compile::programs(core)?.join(DEMONSTRATION),
+        };
+        Ok(Contents {
+            program,
+            arguments: self.arguments.clone(),
+            environment: self.env.clone(),
+            root: self.root.clone(),
+        })
+    }
+}
+
 fn check(program: &Path) -> Result<()> {
     let file = std::fs::read(program).with_context(|| format!("could not read {}", program.display()))?;
     elfcheck::check(&file)

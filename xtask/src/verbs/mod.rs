@@ -5,6 +5,7 @@ pub(crate) mod flash;
 pub(crate) mod gdb;
 pub(crate) mod image;
 pub(crate) mod lint;
+pub(crate) mod push;
 pub(crate) mod run;
 pub(crate) mod size;
 pub(crate) mod symbolize;

@@ -1,4 +1,5 @@
 mod boards;
+mod handover;
 
 use super::*;
 use dtoolkit::ToPropertyValue;

@@ -5,7 +5,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use crate::frame::{LONGEST_FRAME, Reader, decode, encode};
-use crate::{BLOCK, FromBoard, Job, Part, ToBoard, WORDS};
+use crate::{BLOCK, Ending, FromBoard, Job, Part, ToBoard, WORDS};
 
 fn encoded(message: &impl serde::Serialize) -> Vec<u8> {
     encode(message, &mut [0; LONGEST_FRAME]).unwrap().to_vec()
@@ -34,9 +34,10 @@ fn the_longest_messages_fit() {
         crc: u32::MAX,
     };
     let job = Job {
-        archive: part,
         kernel: part,
+        archive: part,
         words,
+        ending: Ending::Again,
     };
     encoded(&ToBoard::Begin { session, job });
     let (version, room, model) = (u16::MAX, u64::MAX, words);

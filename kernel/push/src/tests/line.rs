@@ -6,12 +6,15 @@ use std::vec::Vec;
 use std::{format, string::String, vec};
 
 use crate::frame::{LONGEST_FRAME, Reader, decode, encode};
-use crate::{ALIGNMENT, Failure, FromBoard, Job, Part, Receiver, Sender, TREE_ROOM, ToBoard};
+use crate::{Ending, Failure, FromBoard, Job, Part, Receiver, Sender, ToBoard};
 
 /// How long a byte is on the line: 115,200 baud.
 const BYTE: Duration = Duration::from_micros(87);
 /// The way there and back, besides the bytes.
 const TRIP: Duration = Duration::from_millis(2);
+/// How much memory a board of these tests has for what comes, and for a kernel that runs.
+pub(super) const MEMORY: usize = 128 << 10;
+const MOST: usize = 64 << 10;
 /// What no transfer of these tests takes.
 pub(super) const TOO_LONG: Duration = Duration::from_secs(3600);
 
@@ -87,17 +90,23 @@ impl Load {
             archive: Part::of(&self.archive).unwrap(),
             kernel: Part::of(&self.kernel).unwrap(),
             words: &self.words,
+            ending: Ending::Off,
         }
     }
 
     pub(super) fn sender(&self, session: u32) -> Sender<'_> {
-        Sender::new(session, self.job(), &self.archive, &self.kernel)
+        Sender::new(session, self.job(), &self.kernel, &self.archive)
     }
 }
 
 /// The memory that a board of these tests has for what comes.
 pub(super) fn memory() -> Vec<u8> {
-    vec![0x55; 2 * ALIGNMENT + TREE_ROOM]
+    vec![0x55; MEMORY]
+}
+
+/// The board's side with that memory.
+pub(super) fn board(memory: &mut [u8]) -> Receiver<'_> {
+    Receiver::new(memory, MOST, "test")
 }
 
 /// The line, and the time.

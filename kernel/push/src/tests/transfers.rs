@@ -4,9 +4,9 @@ use std::format;
 
 use proptest::prelude::*;
 
-use super::line::{Line, Load, Noise, memory};
+use super::line::{Line, Load, MEMORY, Noise, board, memory};
 use crate::frame::checksum;
-use crate::{ALIGNMENT, BLOCK, Failure, FromBoard, QUIET, Receiver, Refusal, Sender, ToBoard, VERSION};
+use crate::{BLOCK, Ending, Failure, FromBoard, QUIET, Receiver, Refusal, Sender, ToBoard, VERSION};
 
 const SILENT: Noise = Noise {
     lost: 0,
@@ -16,19 +16,19 @@ const SILENT: Noise = Noise {
 };
 
 /// The board starts what was sent, and not before the host has gone silent.
-fn assert_starts(line: &Line, board: &Receiver<'_>, load: &Load) {
-    assert!(board.finished(line.now).is_none());
-    let received = board.finished(line.now + QUIET).expect("all has come");
-    assert_eq!(received.words, load.words);
-    assert_eq!(received.archive, 0..load.archive.len());
-    assert_eq!(received.kernel.start % ALIGNMENT, 0);
-    assert_eq!(received.kernel.len(), load.kernel.len() + 0x3000);
-}
-
-fn assert_holds(memory: &[u8], load: &Load) {
-    assert!(memory.starts_with(&load.archive));
-    let kernel = load.archive.len().next_multiple_of(ALIGNMENT);
-    assert!(memory[kernel..].starts_with(&load.kernel));
+fn assert_starts(line: &Line, board: Receiver<'_>, load: &Load) {
+    assert!(!board.is_finished(line.now) && board.is_finished(line.now + QUIET));
+    let received = board.into_received().expect("all has come");
+    assert_eq!(
+        (received.words.as_str(), received.ending),
+        (load.words.as_str(), Ending::Off)
+    );
+    assert!(received.kernel == load.kernel && received.archive == load.archive);
+    assert_eq!(
+        received.archive.as_ptr().addr() % 4096,
+        received.kernel.as_ptr().addr() % 4096
+    );
+    assert_eq!(received.kernel_memory, load.kernel.len() + 0x3000);
 }
 
 #[test]
@@ -40,20 +40,19 @@ fn everything_arrives_on_a_quiet_line_without_repetition() {
         (3 * BLOCK + 7, 5 * BLOCK),
     ] {
         let (load, mut memory) = (Load::new(archive, kernel), memory());
-        let mut board = Receiver::new(&mut memory, "test");
+        let mut board = board(&mut memory);
         let (mut sender, mut line) = (load.sender(1), Line::new(SILENT, 1));
         line.complete(&mut sender, &mut board).unwrap();
         assert_eq!(sender.repeated(), 0);
         assert_eq!(sender.arrived(), archive + kernel);
-        assert_starts(&line, &board, &load);
-        assert_holds(&memory, &load);
+        assert_starts(&line, board, &load);
     }
 }
 
 #[test]
 fn the_board_waits_for_a_host_that_has_not_heard_that_it_starts() {
     let (load, mut memory) = (Load::new(10, 100), memory());
-    let mut board = Receiver::new(&mut memory, "test");
+    let mut board = board(&mut memory);
     let (mut sender, mut line) = (load.sender(1), Line::new(SILENT, 1));
     line.complete(&mut sender, &mut board).unwrap();
     // The host hears nothing and asks again, five times.
@@ -61,16 +60,16 @@ fn the_board_waits_for_a_host_that_has_not_heard_that_it_starts() {
         line.now += QUIET / 2;
         let answer = board.receive(&ToBoard::Run { session: 1 }, line.now);
         assert_eq!(answer, Some(FromBoard::Starting { session: 1 }));
-        assert!(board.finished(line.now).is_none());
+        assert!(!board.is_finished(line.now));
     }
-    assert_starts(&line, &board, &load);
+    assert_starts(&line, board, &load);
 }
 
 #[test]
 fn what_does_not_fit_is_refused_before_it_is_sent() {
-    let load = Load::new(2 * ALIGNMENT, BLOCK);
+    let load = Load::new(MEMORY - BLOCK, BLOCK);
     let mut memory = memory();
-    let mut board = Receiver::new(&mut memory, "test");
+    let mut board = board(&mut memory);
     let (mut sender, mut line) = (load.sender(1), Line::new(SILENT, 1));
     let end = line.complete(&mut sender, &mut board);
     assert_eq!(end, Err(Failure::Refused(Refusal::TooLarge)));
@@ -91,7 +90,7 @@ fn what_is_no_kernel_is_refused() {
         (19, Refusal::TooLarge),
     ] {
         let (load, mut memory) = (damage(at), memory());
-        let mut board = Receiver::new(&mut memory, "test");
+        let mut board = board(&mut memory);
         let (mut sender, mut line) = (load.sender(1), Line::new(SILENT, 1));
         assert_eq!(
             line.complete(&mut sender, &mut board),
@@ -104,12 +103,38 @@ fn what_is_no_kernel_is_refused() {
 #[test]
 fn a_whole_that_is_wrong_comes_again_and_is_given_up_in_the_end() {
     let (load, mut memory) = (Load::new(0, 4 * BLOCK), memory());
-    let mut board = Receiver::new(&mut memory, "test");
+    let mut board = board(&mut memory);
     let mut job = load.job();
     job.kernel.crc ^= 1;
-    let mut sender = Sender::new(1, job, &load.archive, &load.kernel);
+    let mut sender = Sender::new(1, job, &load.kernel, &load.archive);
     let end = Line::new(SILENT, 1).complete(&mut sender, &mut board);
     assert_eq!(end, Err(Failure::Corrupt));
+}
+
+#[test]
+fn what_is_there_already_is_not_sent_again() {
+    let (load, mut memory) = (Load::new(5 * BLOCK, 7 * BLOCK + 1), memory());
+    let mut next = |load: &Load, session| {
+        let mut board = board(&mut memory);
+        let (mut sender, mut line) = (load.sender(session), Line::new(SILENT, 1));
+        line.complete(&mut sender, &mut board).unwrap();
+        assert_starts(&line, board, load);
+        line.now
+    };
+    let first = next(&load, 1);
+    assert!(next(&load, 2) < first / 8, "all of it is there");
+    let mut other = load;
+    other.archive[BLOCK] ^= 1;
+    let second = next(&other, 3);
+    assert!(
+        second > first / 3 && second < first * 2 / 3,
+        "the kernel is there"
+    );
+    other.kernel[BLOCK] ^= 1;
+    assert!(
+        next(&other, 4) > first * 7 / 8,
+        "what is behind another kernel comes again"
+    );
 }
 
 #[test]
@@ -127,7 +152,7 @@ fn another_version_is_told() {
 #[test]
 fn what_is_left_of_an_earlier_sender_changes_nothing() {
     let (load, mut memory) = (Load::new(BLOCK, 3 * BLOCK), memory());
-    let mut board = Receiver::new(&mut memory, "test");
+    let mut board = board(&mut memory);
     let (mut sender, mut line) = (load.sender(2), Line::new(SILENT, 1));
     for _ in 0..3 {
         line.turn(&mut sender, &mut board).unwrap();
@@ -140,8 +165,7 @@ fn what_is_left_of_an_earlier_sender_changes_nothing() {
     assert_eq!(board.receive(&late, line.now), None);
     assert_eq!(board.receive(&ToBoard::Run { session: 1 }, line.now), None);
     line.complete(&mut sender, &mut board).unwrap();
-    assert_starts(&line, &board, &load);
-    assert_holds(&memory, &load);
+    assert_starts(&line, board, &load);
 }
 
 /// What else happens during a transfer.
@@ -191,7 +215,7 @@ proptest! {
         let mut memory = memory();
         let mut line = Line::new(noise, seed);
         let (mut session, mut sender) = (1, load.sender(1));
-        let mut board = Receiver::new(&mut memory, "test");
+        let mut board = board(&mut memory);
         for (turns, event) in events {
             for _ in 0..turns {
                 line.turn(&mut sender, &mut board)?;
@@ -209,7 +233,7 @@ proptest! {
                 Event::LoaderRestarted => {
                     let memory = board.into_memory();
                     memory.fill(checksum(format!("{seed}").as_bytes()) as u8);
-                    board = Receiver::new(memory, "test");
+                    board = Receiver::new(memory, MEMORY, "test");
                 }
                 Event::SenderRestarted => {
                     session += 1;
@@ -218,8 +242,6 @@ proptest! {
             }
         }
         line.complete(&mut sender, &mut board)?;
-        prop_assert!(board.finished(line.now + QUIET).is_some());
-        drop(board);
-        assert_holds(&memory, &load);
+        assert_starts(&line, board, &load);
     }
 }

@@ -103,12 +103,17 @@ impl Board {
         assert!(found.ignored.is_empty(), "{:?}", found.ignored);
     }
 
-    /// The tree of the board as Linux has it, from the folder where `cargo xtask test` puts those.
+    /// The tree of the board as Linux has it.
     fn real(&self) -> Vec<u8> {
-        let folder = env::var_os("INARCH_DEVICE_TREES").expect("the folder of the real trees");
-        let path = PathBuf::from(folder).join(self.file);
-        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        real(self.file)
     }
+}
+
+/// A tree as Linux has it, from the folder where `cargo xtask test` puts those.
+pub(super) fn real(file: &str) -> Vec<u8> {
+    let folder = env::var_os("INARCH_DEVICE_TREES").expect("the folder of the real trees");
+    let path = PathBuf::from(folder).join(file);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[test]
