@@ -41,6 +41,7 @@ boot_entry:
     mrs     x0, currentel
     lsr     x20, x0, #2
     adrp    x21, __image_start
+    bl      boot_clean_image
     bl      boot_drop_to_el1
     bl      boot_find_device_tree
     bl      boot_build_tables
@@ -51,6 +52,34 @@ boot_entry:
 boot_park:
     wfe
     b       boot_park
+
+// A loader that comes here with its caches on, as U-Boot's `go` does, may have the image in nothing but them. They go off soon: out to
+// memory with it, and fetch it again. The exception level in x20. Clobbers x0-x3.
+boot_clean_image:
+    cmp     x20, #2
+    b.hi    1f
+    b.eq    2f
+    mrs     x0, sctlr_el1
+    b       3f
+1:  mrs     x0, sctlr_el3
+    b       3f
+2:  mrs     x0, sctlr_el2
+3:  tbz     x0, #2, 5f                  // C
+    mrs     x0, ctr_el0
+    ubfx    x0, x0, #16, #4             // DminLine: log2 of the words in the smallest line
+    mov     x1, #4
+    lsl     x1, x1, x0
+    mov     x2, x21
+    adrp    x3, __image_end
+4:  dc      civac, x2
+    add     x2, x2, x1
+    cmp     x2, x3
+    b.lo    4b
+    dsb     sy
+    ic      iallu
+    dsb     sy
+    isb
+5:  ret
 
 // Where another core begins, once the kernel runs (kernel/src/board/cores.rs): at EL2 or EL1, MMU and caches off, by PSCI or from
 // a table of cores that spin. It writes nothing before its MMU is on, and reads only these instructions and the tables, which

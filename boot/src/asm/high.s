@@ -4,15 +4,7 @@
 
 // The first core: on to `kernel_main`.
 boot_high:
-    // The identity page has served; nothing is mapped in the lower half until a process is.
-    mrs     x0, tcr_el1
-    orr     x0, x0, #(1 << 7)           // EPD0
-    msr     tcr_el1, x0
-    isb
-    tlbi    vmalle1
-    dsb     nsh
-    isb
-
+    bl      boot_close_lower_half
     ldr     x0, =__bss_start
     ldr     x1, =__bss_end
 1:  cmp     x0, x1
@@ -41,13 +33,7 @@ boot_high:
 // Another core: to sleep. It keeps no translation that could become wrong: none but this page's is used until it sleeps, and the
 // kernel's tables for it never change.
 boot_secondary_high:
-    mrs     x0, tcr_el1
-    orr     x0, x0, #(1 << 7)           // EPD0
-    msr     tcr_el1, x0
-    isb
-    tlbi    vmalle1
-    dsb     nsh
-    isb
+    bl      boot_close_lower_half
     mrs     x0, mpidr_el1
     ldr     x1, =kernel_core_arrived
     str     x0, [x1]                    // bit 31 of MPIDR_EL1 is set: not zero
@@ -55,6 +41,17 @@ boot_secondary_high:
     sev
 1:  wfi                                 // interrupts are masked: nothing gets it out of here
     b       1b
+
+// The identity page has served: nothing is mapped in the lower half until a process is. Clobbers x0.
+boot_close_lower_half:
+    mrs     x0, tcr_el1
+    orr     x0, x0, #(1 << 7)           // EPD0
+    msr     tcr_el1, x0
+    isb
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+    ret
 
 // To another kernel, for good: at the physical address in x0, with that of its device tree in x1. As firmware would: MMU and caches off,
 // interrupts masked, the device tree in x0 and nothing in x1 to x3; but at EL1.

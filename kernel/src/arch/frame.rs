@@ -19,8 +19,12 @@ pub(crate) struct UserFrame {
 }
 
 /// The flags N, Z, C and V, and DIT, SSBS, BTYPE and TCO: what a program may set of its PSTATE, by a signal frame for instance. AArch64
-/// EL0 with no interrupt masked is what zeros elsewhere mean (Arm ARM, SPSR_EL1).
+/// EL0 with no exception masked is what zeros elsewhere mean (Arm ARM, SPSR_EL1).
 const USER_PSTATE: u64 = 0xf000_0000 | 1 << 25 | 1 << 24 | 1 << 12 | 3 << 10;
+
+/// PSTATE.F. Nothing that the kernel drives raises an FIQ, so that one that comes is firmware's, left behind: it stays masked at every
+/// level. Programs don't see that.
+const FIQ_MASKED: u64 = 1 << 6;
 
 impl UserFrame {
     /// The registers of a program that starts: all zero but these.
@@ -29,18 +33,18 @@ impl UserFrame {
             x: [0; 31],
             sp,
             pc,
-            pstate: 0,
+            pstate: FIQ_MASKED,
         }
     }
 
-    /// The processor state.
+    /// The processor state, as a program is to see it.
     pub(crate) const fn pstate(&self) -> u64 {
-        self.pstate
+        self.pstate & !FIQ_MASKED
     }
 
     /// Sets the processor state as far as a program may: an exception level or a mask that it asks for is ignored.
     pub(crate) const fn set_pstate(&mut self, pstate: u64) {
-        self.pstate = pstate & USER_PSTATE;
+        self.pstate = pstate & USER_PSTATE | FIQ_MASKED;
     }
 }
 
@@ -75,5 +79,20 @@ impl fmt::Display for UserFrame {
             }
         }
         Ok(())
+    }
+}
+
+crate::ktest! {
+    /// A program runs with FIQs masked, whatever it asks for, and doesn't see it; so does the kernel.
+    fn fiqs_are_masked_everywhere() {
+        use aarch64_cpu::registers::{DAIF, Readable};
+        let mut frame = UserFrame::new(0, 0);
+        for pstate in [0, 0x6000_0000] {
+            assert_eq!(frame.pstate & 0x3df, FIQ_MASKED);
+            assert_eq!(frame.pstate() & 0x3df, 0);
+            frame.set_pstate(pstate);
+            assert_eq!(frame.pstate(), pstate);
+        }
+        assert!(DAIF.is_set(DAIF::F));
     }
 }

@@ -118,6 +118,9 @@ pub(crate) fn report() {
             "the device tree's stdout-path names no console that the kernel can drive: this one is a guess"
         );
     }
+    if crate::arch::timer::frequency() == 0 {
+        log::warn!("firmware didn't say how fast the counter counts: the clock is wrong");
+    }
     for name in &found.ignored {
         log::warn!("the device tree's `{name}` makes no sense and was left out");
     }

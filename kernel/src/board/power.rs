@@ -29,11 +29,15 @@ pub(crate) fn end_with(next: fn() -> !) {
     INSTEAD.call_once(|| next);
 }
 
-/// Remembers how to end the machine. Whoever entered at EL3 has no firmware above, whatever the device tree says.
+/// Remembers how to end the machine. Whoever entered at EL3 has no firmware above, and at EL2 no hypervisor, whatever the device tree
+/// says: a call would be undefined.
 pub(super) fn init(level: EntryLevel, found: &Description<'_>) {
-    if let Some(conduit) = found.psci
-        && level != EntryLevel::El3
-    {
+    let somebody_answers = |conduit: &Conduit| match level {
+        EntryLevel::El1 => true,
+        EntryLevel::El2 => *conduit == Conduit::Smc,
+        EntryLevel::El3 => false,
+    };
+    if let Some(conduit) = found.psci.filter(somebody_answers) {
         FIRMWARE.call_once(|| conduit);
     } else if let Some(registers) = found.watchdog {
         *WATCHDOG.lock() = Watchdog::new(registers);

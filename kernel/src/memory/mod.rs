@@ -46,6 +46,9 @@ const FARTHEST: u64 = 16;
 /// The physical memory of the image.
 static IMAGE: Once<PhysRange> = Once::new();
 
+/// What the linear map shows, once it is made.
+static MAPPED: Once<RangeSet> = Once::new();
+
 /// There is no memory left for what was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct OutOfMemory;
@@ -96,6 +99,7 @@ pub(crate) fn init(info: &BootInfo) {
             "the memory of this machine is in too many pieces to be mapped"
         ));
     }
+    MAPPED.call_once(|| mapped.clone());
     if frames::init(&mapped, free).is_err() {
         power::fail(format_args!(
             "too little memory: what is free lies in pieces too small for the kernel's books"
@@ -141,13 +145,17 @@ fn layout(info: &BootInfo) -> Result<(RangeSet, RangeSet), Full> {
     Ok((mapped, free))
 }
 
+/// Whether the linear map shows all of `range`.
+fn is_mapped(range: PhysRange) -> bool {
+    MAPPED.get().is_some_and(|mapped| mapped.covers(range))
+}
+
 /// The doubleword at `address`, if it is RAM that the device tree reserves for somebody other than the kernel, and the linear map
 /// shows it.
 pub(crate) fn reserved_doubleword(address: PhysAddr) -> Option<*mut u64> {
-    let board = board::description();
     let range = PhysRange::from_len(address.get(), size_of::<u64>() as u64)?;
-    let shown = board.ram.covers(range) && !board.no_map.iter().any(|hole| hole.overlaps(range));
-    (shown && board.reserved.covers(range)).then(|| linear::address_of(address).cast())
+    let kept = board::description().reserved.covers(range);
+    (kept && is_mapped(range)).then(|| linear::address_of(address).cast())
 }
 
 /// The program archive, as the loader left it in memory.
@@ -160,11 +168,13 @@ pub(crate) fn archive() -> Result<&'static [u8], &'static str> {
     let range = board
         .initrd
         .ok_or("no initrd: the loader must hand over an archive with the program")?;
-    if !board.ram.covers(range)
-        || range.overlaps(image())
-        || board.no_map.iter().any(|hole| hole.overlaps(range))
-    {
+    if !board.ram.covers(range) || range.overlaps(image()) {
         return Err("the initrd is not in memory: the device tree and the loader disagree");
+    }
+    if !is_mapped(range) {
+        return Err(
+            "the initrd is in memory that the kernel doesn't use: too far from the rest, or kept for others",
+        );
     }
     // SAFETY: the range is RAM that the linear map shows, and `layout` kept it out of what is free, so that nothing writes
     // to it.

@@ -61,6 +61,10 @@ fn machines(usual: &Machine) -> Vec<(String, Machine)> {
     add("entry::el3-gic-v2-cortex-a53", &|machine| {
         (machine.entry, machine.gic, machine.cpu) = (Entry::El3, 2, "cortex-a53".to_owned());
     });
+    // No firmware keeps the other cores back: all begin at the image's first instruction.
+    add("entry::el3-cores-4", &|machine| {
+        (machine.entry, machine.cores) = (Entry::El3, 4);
+    });
     machines
 }
 

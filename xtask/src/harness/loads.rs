@@ -25,6 +25,17 @@ const ARCHIVE: u64 = 64 << 20;
 /// Where a Raspberry Pi's own first stage leaves the address of the device tree (`armstub8.S`).
 const STUB_TREE: u64 = 0xf8;
 
+/// Opens the device tree for changes, and makes it as short as it is, so that the image may lie close behind it.
+const OPEN_TREE: [&str; 2] = ["fdt addr ${fdt_addr}", "fdt resize 0x1000"];
+/// Adds memory at 1 TiB, and has the archive lie there.
+const FAR_ARCHIVE: [&str; 5] = [
+    "fdt mknode / memory@10000000000",
+    "fdt set /memory@10000000000 device_type memory",
+    "fdt set /memory@10000000000 reg <0x100 0 0 0x10000000>",
+    "fdt set /chosen linux,initrd-start <0x100 0x1000000>",
+    "fdt set /chosen linux,initrd-end <0x100 0x1008000>",
+];
+
 /// How U-Boot starts the image, and what there is to find.
 #[derive(Clone, Copy, Debug)]
 enum Start {
@@ -32,16 +43,19 @@ enum Start {
     Protocol,
     /// `go`; the device tree lies where the kernel looks without being told.
     Jump,
+    /// The same, but the archive lies in memory that is too far from the rest to be used.
+    JumpFarArchive,
     /// `go`, and no device tree to be found.
     JumpWithoutTree,
 }
 
 /// Places behind the start of memory, with what each is to show: where firmware puts images, and a multiple of 4 KiB that is a multiple of
 /// nothing larger, which `booti` doesn't leave as it is.
-const STARTS: [(u64, Start); 4] = [
+const STARTS: [(u64, Start); 5] = [
     (0x20_0000, Start::Protocol),
     (0x123_5000, Start::Protocol),
     (0x8_0000, Start::Jump),
+    (0x123_5000, Start::JumpFarArchive),
     (0x123_5000, Start::JumpWithoutTree),
 ];
 
@@ -57,6 +71,10 @@ pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>) -> Vec<Trial> {
     for (model, entry) in machines {
         let loader = UBoot::fetch(model).map_err(|error| format!("{error:#}"));
         for (place, start) in STARTS {
+            // The trees of the boards tell of no place that far.
+            if matches!(start, Start::JumpFarArchive) && model.is_some() {
+                continue;
+            }
             let load = Load {
                 model,
                 entry,
@@ -101,6 +119,7 @@ impl Load {
         let how = match self.start {
             Start::Protocol => "booti",
             Start::Jump => "go",
+            Start::JumpFarArchive => "go-far-archive",
             Start::JumpWithoutTree => "go-without-tree",
         };
         let level = if self.entry == Entry::El1 { "el1" } else { "el2" };
@@ -123,23 +142,27 @@ impl Load {
     /// What is typed.
     fn commands(&self, ram: u64, image: u64, archive: u64) -> Vec<String> {
         let (address, archive_at) = (self.address, ram + ARCHIVE);
-        let mut commands = match self.start {
+        let texts = |lines: &[&str]| lines.iter().copied().map(str::to_owned).collect();
+        let mut commands: Vec<String> = match self.start {
             Start::Protocol => Vec::new(),
-            Start::Jump => vec![
-                "fdt addr ${fdt_addr}".to_owned(),
-                "fdt resize 0x1000".to_owned(),
-                format!("fdt set /chosen linux,initrd-start <{archive_at:#x}>"),
-                format!("fdt set /chosen linux,initrd-end <{:#x}>", archive_at + archive),
-            ],
-            Start::JumpWithoutTree => vec!["mw.l ${fdt_addr} 0".to_owned()],
+            Start::Jump => texts(&OPEN_TREE),
+            Start::JumpFarArchive => texts(&[&OPEN_TREE[..], &FAR_ARCHIVE].concat()),
+            Start::JumpWithoutTree => texts(&["mw.l ${fdt_addr} 0"]),
         };
-        if self.model.is_some() && matches!(self.start, Start::Jump) {
-            commands.push(format!("mw.l {STUB_TREE:#x} ${{fdt_addr}}"));
+        if matches!(self.start, Start::Jump) {
+            commands.push(format!("fdt set /chosen linux,initrd-start <{archive_at:#x}>"));
+            commands.push(format!(
+                "fdt set /chosen linux,initrd-end <{:#x}>",
+                archive_at + archive
+            ));
+            if self.model.is_some() {
+                commands.push(format!("mw.l {STUB_TREE:#x} ${{fdt_addr}}"));
+            }
         }
         commands.push(format!("cp.b {:#x} {address:#x} {image:#x}", ram + IMAGE));
         commands.push(match self.start {
             Start::Protocol => format!("booti {address:#x} {archive_at:#x}:{archive:#x} ${{fdt_addr}}"),
-            Start::Jump | Start::JumpWithoutTree => format!("go {address:#x}"),
+            _ => format!("go {address:#x}"),
         });
         commands
     }
@@ -151,6 +174,11 @@ impl Load {
         match self.start {
             Start::Protocol if kept != self.address => {
                 texts.push(format!("Moving Image from {:#x} to {kept:#x}", self.address));
+            }
+            Start::JumpFarArchive => {
+                texts.push("the initrd is in memory that the kernel doesn't use".to_owned());
+                texts.push(format!("inarch: exit status {}", exit::NOT_FOUND));
+                return texts;
             }
             Start::JumpWithoutTree => {
                 texts.push("no device tree: the loader gave x0 = 0x1.".to_owned());
