@@ -99,6 +99,12 @@ pub(crate) trait File: Send + Sync {
         Err(Errno::EOPNOTSUPP)
     }
 
+    /// Makes a hole of `bytes`, which read as zeros from now on (`fallocate(2)` with `FALLOC_FL_PUNCH_HOLE`).
+    fn punch_hole(&self, bytes: Range<u64>) -> Result<(), Errno> {
+        let _ = bytes;
+        Err(Errno::EOPNOTSUPP)
+    }
+
     /// What `mmap` maps.
     fn object(&self) -> Result<mm::Object<Machine>, Errno> {
         Err(Errno::ENODEV)

@@ -67,6 +67,11 @@ impl File for MemoryFile {
         self.object.allocate(bytes, keeps_len)
     }
 
+    fn punch_hole(&self, bytes: Range<u64>) -> Result<(), Errno> {
+        crate::process::for_each_space(|space| space.object_punched(&self.object, &bytes));
+        self.object.punch_hole(bytes)
+    }
+
     fn object(&self) -> Result<Object<Machine>, Errno> {
         Ok(self.object.clone())
     }

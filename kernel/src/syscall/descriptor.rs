@@ -1,7 +1,8 @@
 //! Calls on descriptors themselves.
 
 use linux_raw_sys::general::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FALLOC_FL_KEEP_SIZE, FD_CLOEXEC, O_CLOEXEC,
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE,
+    FD_CLOEXEC, O_CLOEXEC,
 };
 use mm::Errno;
 
@@ -64,15 +65,22 @@ pub(super) fn fcntl(call: &mut Call<'_>) -> Answer {
     }
 }
 
-/// Of what `fallocate` can do there is the plain form: memory for a range.
+/// What `fallocate` makes of a range by its mode, but for `FALLOC_FL_KEEP_SIZE`: memory, or a hole. Other modes are for disks.
+const MEMORY: u32 = 0;
+const HOLE: u32 = FALLOC_FL_PUNCH_HOLE;
+
 pub(super) fn fallocate(call: &mut Call<'_>) -> Answer {
     let (mode, offset, len) = (call.uint(1), call.arg(2) as i64, call.arg(3) as i64);
     let open = call.process().files.lock().get(call.int(0))?.clone();
     if offset < 0 || len <= 0 {
         return Err(Errno::EINVAL);
     }
-    if mode & !FALLOC_FL_KEEP_SIZE != 0 {
-        return Err(Errno::EOPNOTSUPP);
+    let keeps_len = mode & FALLOC_FL_KEEP_SIZE != 0;
+    match mode & !FALLOC_FL_KEEP_SIZE {
+        MEMORY => {}
+        // A hole never makes a file longer, and the caller has to say that he knows.
+        HOLE if keeps_len => {}
+        _ => return Err(Errno::EOPNOTSUPP),
     }
     if !open.is_writable() {
         return Err(Errno::EBADF);
@@ -81,9 +89,12 @@ pub(super) fn fallocate(call: &mut Call<'_>) -> Answer {
         return Err(Errno::ENODEV);
     }
     let end = offset.checked_add(len).ok_or(Errno::EFBIG)?;
-    open.file
-        .allocate(offset as u64..end as u64, mode & FALLOC_FL_KEEP_SIZE != 0)
-        .map(|()| 0)
+    let bytes = offset as u64..end as u64;
+    let outcome = match mode & HOLE {
+        0 => open.file.allocate(bytes, keeps_len),
+        _ => open.file.punch_hole(bytes),
+    };
+    outcome.map(|()| 0)
 }
 
 pub(super) fn ftruncate(call: &mut Call<'_>) -> Answer {

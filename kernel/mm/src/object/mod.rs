@@ -188,6 +188,31 @@ impl<M: Machine> Object<M> {
         Ok(())
     }
 
+    /// `fallocate(2)` with `FALLOC_FL_PUNCH_HOLE`: a range of bytes of shared memory reads as zeros from now on, and its whole pages are
+    /// given up. Every address space that may map the object must have been told by
+    /// [`AddressSpace::object_punched`](crate::AddressSpace::object_punched) before, and fault in none of them until this is done.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` for a file of the archive.
+    pub fn punch_hole(&self, bytes: Range<u64>) -> Result<(), Errno> {
+        let Contents::Memory(memory) = &self.inner.contents else {
+            return Err(Errno::EOPNOTSUPP);
+        };
+        let mut memory = memory.lock();
+        let pages = whole_pages(&bytes);
+        if pages.is_empty() {
+            // At most the end of one page and the start of the next.
+            let border = pages.end.max(pages.start) << PAGE_SHIFT;
+            memory.clear(&self.inner.machine, bytes.start..bytes.end.min(border));
+            memory.clear(&self.inner.machine, bytes.start.max(border)..bytes.end);
+        } else {
+            memory.clear(&self.inner.machine, bytes.start..pages.start << PAGE_SHIFT);
+            memory.clear(&self.inner.machine, pages.end << PAGE_SHIFT..bytes.end);
+            memory.pages.remove(&self.inner.machine, pages);
+        }
+        Ok(())
+    }
+
     /// Gives up `pages` of shared memory, which reads as zeros there from now on. The mappings have let go of them.
     pub(crate) fn punch(&self, pages: Range<u64>) {
         if let Contents::Memory(memory) = &self.inner.contents {
@@ -302,12 +327,19 @@ impl<M: Machine> Drop for Inner<M> {
 impl Memory {
     /// Drops the pages past `len` and clears the rest of the page that `len` falls into.
     fn cut(&mut self, machine: &impl Machine, len: u64) {
-        self.pages.remove(machine, pages_of(len)..u64::MAX);
-        let used = (len % PAGE_SIZE) as usize;
-        if used != 0
-            && let Some(page) = self.pages.get(machine, len >> PAGE_SHIFT)
+        let kept = pages_of(len);
+        self.pages.remove(machine, kept..u64::MAX);
+        self.clear(machine, len..kept << PAGE_SHIFT);
+    }
+
+    /// Clears some bytes of one page, if it is there; none where the range is empty.
+    fn clear(&mut self, machine: &impl Machine, bytes: Range<u64>) {
+        static ZEROS: [u8; PAGE_SIZE as usize] = [0; PAGE_SIZE as usize];
+        let zeros = &ZEROS[..bytes.end.saturating_sub(bytes.start) as usize];
+        if !zeros.is_empty()
+            && let Some(page) = self.pages.get(machine, bytes.start >> PAGE_SHIFT)
         {
-            write_page(machine, page, used, &[0; PAGE_SIZE as usize][used..]);
+            write_page(machine, page, (bytes.start % PAGE_SIZE) as usize, zeros);
         }
     }
 
@@ -361,6 +393,11 @@ fn copy_image_page(machine: &impl Machine, bytes: &[u8], index: u64) -> Result<F
     }
     machine.write(&mut frame, 0, piece);
     Ok(frame)
+}
+
+/// The pages that lie in `bytes` as a whole; an empty range where none does.
+pub(crate) fn whole_pages(bytes: &Range<u64>) -> Range<u64> {
+    bytes.start.div_ceil(PAGE_SIZE)..bytes.end >> PAGE_SHIFT
 }
 
 fn pages_of(len: u64) -> u64 {

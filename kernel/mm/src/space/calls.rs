@@ -4,9 +4,10 @@
 use super::{AddressSpace, AdviceRequest, MapRequest};
 use crate::fault::{Access, FaultError};
 use crate::machine::{Asid, Machine};
-use crate::object::Object;
+use crate::object::{Object, whole_pages};
 use crate::remap::Request;
 use crate::{Errno, VirtAddr};
+use core::ops::Range;
 
 impl<M: Machine> AddressSpace<M> {
     /// A copy of this address space with `asid` as its address space identifier, as `fork(2)` makes it for a child: the same
@@ -218,5 +219,11 @@ impl<M: Machine> AddressSpace<M> {
     pub fn object_shrunk(&mut self, object: &Object<M>) {
         self.begin_call();
         self.cut_object(object);
+    }
+    /// Forgets the pages of `object` that lie in `bytes` as a whole, before [`Object::punch_hole`] gives them up; private copies and guards
+    /// stay. Each address space that may map the object is told.
+    pub fn object_punched(&mut self, object: &Object<M>, bytes: &Range<u64>) {
+        self.begin_call();
+        self.forget_pages_of(object, whole_pages(bytes));
     }
 }

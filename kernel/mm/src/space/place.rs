@@ -39,7 +39,7 @@ impl View<'_> {
     /// page-aligned, `EPERM` for one below `mmap_min_addr` without privilege.
     pub(crate) fn place(&self, placement: Placement) -> Result<PageRange, Errno> {
         let len = placement.len;
-        if len > TASK_SIZE || len > TASK_SIZE - self.limits.lowest_placed() {
+        if len > TASK_SIZE || self.limits.lowest_placed() > TASK_SIZE - len {
             return Err(Errno::ENOMEM);
         }
         let addr = match placement.wish {

@@ -26,7 +26,11 @@ pub(super) fn write_line(lines: &mut Text, mapping: &Mapping<'_>) {
     ));
     if !mapping.name.is_empty() {
         pad_to_name(lines, start);
-        lines.add_bytes(mapping.name.as_bytes());
+        // A name may have a line's end in it, which mustn't end this line.
+        for (index, part) in mapping.name.split('\n').enumerate() {
+            lines.add_bytes(if index == 0 { b"" } else { b"\\012" });
+            lines.add_bytes(part.as_bytes());
+        }
     }
     lines.add_bytes(b"\n");
 }

@@ -29,12 +29,28 @@ pub(super) fn command(process: &Process, text: &mut Text) {
 }
 
 /// The first thread's name, which is the process's.
-pub(super) fn add_name(process: &Process, text: &mut Text) {
+fn name(process: &Process) -> impl Iterator<Item = u8> {
     let name = process::find_thread(process.id)
         .map(|thread| *thread.name.lock())
         .unwrap_or_default();
-    let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    text.add_bytes(&name[..len]);
+    name.into_iter().take_while(|byte| *byte != 0)
+}
+
+fn add_name(process: &Process, text: &mut Text) {
+    for byte in name(process) {
+        text.add_bytes(&[byte]);
+    }
+}
+
+/// The name as `status` has it: on one line, whatever is in it.
+pub(super) fn add_escaped_name(process: &Process, text: &mut Text) {
+    for byte in name(process) {
+        match byte {
+            b'\n' => text.add_bytes(b"\\n"),
+            b'\\' => text.add_bytes(b"\\\\"),
+            byte => text.add_bytes(&[byte]),
+        }
+    }
 }
 
 /// How many pages the code of the program itself takes.

@@ -63,7 +63,7 @@ pub(super) fn state_letter(process: &Process) -> char {
 
 pub(super) fn status(process: &Process, text: &mut Text) {
     text.add_bytes(b"Name:\t");
-    program::add_name(process, text);
+    program::add_escaped_name(process, text);
     text.add_bytes(b"\n");
     let credentials = process.credentials.lock().clone();
     let mut lines = Lines(text);

@@ -22,7 +22,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Takes the object's own pages out of the mappings of it.
-    fn forget_pages_of(&mut self, object: &Object<M>, pages: Range<u64>) {
+    pub(in crate::space) fn forget_pages_of(&mut self, object: &Object<M>, pages: Range<u64>) {
         let Some(id) = self.objects.find(object) else {
             return;
         };
