@@ -19,13 +19,16 @@ impl<M: Machine> AddressSpace<M> {
                 None => self.remap_slices(request),
             }
         } else {
-            self.remap_one(request)
+            match self.remap_to_grow(request) {
+                Some(answer) => answer,
+                None => self.remap_one(request),
+            }
         }
     }
 
     /// A call that concerns one mapping.
     #[inline(never)]
-    fn remap_one(&mut self, request: Request) -> Result<VirtAddr, Errno> {
+    pub(crate) fn remap_one(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         let vma = self.tree.find(request.old).ok_or(Errno::EFAULT)?;
         let plan = plan::plan(&self.view(), &request, &vma)?;
         self.reserve_for(&plan)?;

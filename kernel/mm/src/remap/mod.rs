@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod commit;
+mod grow;
 mod plan;
 mod request;
 mod run;

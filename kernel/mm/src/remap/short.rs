@@ -8,7 +8,7 @@ use crate::vma::{Backing, Place, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 
 /// What takes a look that the short way does not take.
-const LOOKED_AT: VmaFlags = VmaFlags::SEALED
+pub(super) const LOOKED_AT: VmaFlags = VmaFlags::SEALED
     .union(VmaFlags::SPECIAL)
     .union(VmaFlags::GROWSDOWN)
     .union(VmaFlags::OWN_PLACEMENT)

@@ -10,7 +10,7 @@ use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 pub(crate) const STACK_GUARD_GAP: u64 = 256 * PAGE_SIZE;
 
 /// The alignment that a transparent huge page would need.
-pub(super) const HUGE: u64 = Level::Pmd.size();
+pub(crate) const HUGE: u64 = Level::Pmd.size();
 
 /// How an address is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl View<'_> {
 
     /// Where the kernel looks first.
     #[inline]
-    pub(super) fn below_base(&self, len: u64, align: u64) -> Option<FreeRequest> {
+    pub(crate) fn below_base(&self, len: u64, align: u64) -> Option<FreeRequest> {
         self.free_request(len, align, 0, self.layout.mmap_base, Direction::TopDown)
     }
 

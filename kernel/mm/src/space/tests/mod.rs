@@ -6,6 +6,7 @@ mod fault;
 mod footprint;
 mod fork;
 mod free;
+mod grow;
 mod guard;
 #[cfg(target_os = "linux")]
 mod host;

@@ -4,8 +4,8 @@ use super::super::Place;
 use super::{anonymous, pages};
 use crate::vma::merge::{self, Origin};
 use crate::vma::{
-    Backing, Direction, Faulted, FreeRequest, Identity, ObjectId, Prot, Totals, UserfaultId, Vma, VmaFlags,
-    VmaTree,
+    Backing, Direction, Faulted, FreeRequest, Identity, ObjectId, Place, Prot, Totals, UserfaultId, Vma,
+    VmaFlags, VmaTree,
 };
 use crate::{PAGE_SIZE, PageRange, VirtAddr};
 use core::num::NonZeroU32;
@@ -92,6 +92,8 @@ struct Both {
     lone_moves: usize,
     /// How many mappings went the short way to the highest place.
     highest: usize,
+    /// How many went there to grow.
+    grown: usize,
 }
 
 impl Both {
@@ -313,6 +315,37 @@ impl Both {
         self.highest += 1;
     }
 
+    /// Lets the first pages of a mapping grow at the highest place, if they go the short way: then they join nothing there.
+    fn grow(&mut self, random: &mut Random) {
+        let Some(vma) = self.holding(random.range(1).start()) else {
+            return;
+        };
+        let len = match random.one_in(2) {
+            true => vma.range.len(),
+            false => (1 + random.below(vma.range.pages())) * PAGE_SIZE,
+        };
+        let request = FreeRequest {
+            len: len + (1 + random.below(4)) * PAGE_SIZE,
+            align: PAGE_SIZE,
+            bounds: random.range(PAGES),
+            guard: 2 * PAGE_SIZE,
+            direction: Direction::TopDown,
+        };
+        let mut place = Place::NOWHERE;
+        assert!(self.tree.seek(vma.start(), &mut place));
+        let Some(growth) = self.tree.find_growth(&place, &vma, len, &request) else {
+            return;
+        };
+        let target = growth.target();
+        assert_eq!(Some(target.start()), self.free_in_model(&request), "{request:?}");
+        self.tree.move_to_grow(&place, &vma, len, &growth);
+        let source = PageRange::between(vma.start(), vma.start() + len);
+        self.unmap_model(source);
+        let copy = vma.with_range(source).moved_to(target);
+        assert_eq!(self.map_model(copy, (true, true)), copy);
+        self.grown += 1;
+    }
+
     fn look(&self, random: &mut Random) {
         let range = random.range(64);
         assert_eq!(self.tree.iter(range).collect::<Vec<_>>(), self.overlapping(range));
@@ -329,7 +362,7 @@ impl Both {
     }
 
     fn step(&mut self, random: &mut Random) {
-        match random.below(19) {
+        match random.below(21) {
             0..4 => {
                 let longest = if random.one_in(20) { 200 } else { 3 };
                 let range = random.range(longest);
@@ -371,6 +404,7 @@ impl Both {
             13 => self.find_free(random),
             14 | 15 => self.move_lone(random),
             16 => self.map_highest(random),
+            17 | 18 => self.grow(random),
             _ => self.look(random),
         }
     }
@@ -407,4 +441,5 @@ fn random_edits_agree_with_a_btreemap() {
     both.check();
     assert!(both.lone_moves > 100, "{} lone moves", both.lone_moves);
     assert!(both.highest > 1000, "{} at the highest place", both.highest);
+    assert!(both.grown > 100, "{} grown", both.grown);
 }

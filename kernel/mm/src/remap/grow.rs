@@ -1,0 +1,58 @@
+//! The short way for a call that makes a mapping longer where there is no room behind it, so that it moves to wherever there is.
+
+use super::request::{RemapFlags, Request};
+use super::short::LOOKED_AT;
+use crate::machine::Machine;
+use crate::space::{AddressSpace, Freed, HUGE};
+use crate::vma::{Backing, Place, Vma, VmaFlags};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
+
+/// What takes a look that the short way does not take, growing.
+const LOOKED_AT_TO_GROW: VmaFlags = LOOKED_AT.union(VmaFlags::LOCKED);
+
+impl<M: Machine> AddressSpace<M> {
+    /// Makes a call that lets private anonymous memory grow at another place, where that takes no more than one edit of the tree and
+    /// no limit is near. `None` says that the call is to be planned, and nothing has changed.
+    #[inline(never)]
+    pub(crate) fn remap_to_grow(&mut self, request: Request) -> Option<Result<VirtAddr, Errno>> {
+        let Request {
+            old,
+            old_len,
+            new_len,
+            flags,
+            ..
+        } = request;
+        // What huge pages could fill has a place of its own.
+        if flags != RemapFlags::MAYMOVE || old_len == 0 || new_len <= old_len || new_len.is_multiple_of(HUGE)
+        {
+            return None;
+        }
+        let mut place = Place::NOWHERE;
+        if !self.tree.seek(old, &mut place) {
+            return None;
+        }
+        let vma = self.tree.vma_at(&place);
+        if vma.start() != old || old_len > vma.range.len() || !self.may_lengthen(&vma, new_len - old_len) {
+            return None;
+        }
+        let wanted = self.view().below_base(new_len, PAGE_SIZE)?;
+        let growth = self.tree.find_growth(&place, &vma, old_len, &wanted)?;
+        let target = growth.target().start();
+        let source = PageRange::between(old, old + old_len);
+        if let Err(errno) = self.try_to_move_pages(source, target) {
+            return Some(Err(errno));
+        }
+        self.tree.move_to_grow(&place, &vma, old_len, &growth);
+        Some(Ok(target))
+    }
+
+    /// Whether the long way would find nothing against `bytes` more of `vma`.
+    #[inline]
+    fn may_lengthen(&self, vma: &Vma, bytes: u64) -> bool {
+        let (view, pages) = (self.view(), bytes >> PAGE_SHIFT);
+        vma.backing == Backing::Anonymous
+            && !vma.flags.intersects(LOOKED_AT_TO_GROW)
+            && view.may_expand(vma.prot, vma.flags, pages, Freed::default())
+            && (!vma.flags.contains(VmaFlags::ACCOUNT) || view.may_commit(pages))
+    }
+}

@@ -1,0 +1,135 @@
+//! A mapping that grows at another place, because there is no room behind it: the edit that takes it away here and puts it in there.
+
+use super::VmaTree;
+use super::free::FreeRequest;
+use super::leaf::{Extent, LEAF};
+use super::lone::Place;
+use super::propagate::Change;
+use super::summary::Sums;
+use crate::PageRange;
+use crate::vma::Vma;
+use crate::vma::merge::{self, Relation};
+
+/// Where a mapping, or its first pages, can go to be longer: found by [`VmaTree::find_growth`], made by [`VmaTree::move_to_grow`].
+pub struct Growth {
+    /// The place of the mapping before which it goes.
+    before: Place,
+    target: PageRange,
+}
+
+impl Growth {
+    /// Where that is.
+    #[inline]
+    pub const fn target(&self) -> PageRange {
+        self.target
+    }
+}
+
+impl VmaTree {
+    /// The highest place that `request` allows for the first `len` bytes of `vma`, the mapping at `from`, which cannot grow by so much
+    /// where they are; if the tree is edited easily then: there is room in the leaf, each has a mapping behind it in its leaf, and
+    /// the longer mapping joins none. `None` says no more than that.
+    #[inline]
+    pub fn find_growth(&self, from: &Place, vma: &Vma, len: u64, request: &FreeRequest) -> Option<Growth> {
+        let needed = request.needed()?;
+        // The room behind the last mapping would come first.
+        if request.bounds.end().get() > self.total.span || needed > request.bounds.len() {
+            return None;
+        }
+        let mut before = Place::NOWHERE;
+        let start = self.highest_place(&mut before.path, request, needed)?;
+        let target = PageRange::between(start, start + request.len);
+        let growth = Growth { before, target };
+        self.is_easy(from, vma, len, &growth).then_some(growth)
+    }
+
+    #[inline]
+    fn is_easy(&self, from: &Place, vma: &Vma, len: u64, Growth { before, target }: &Growth) -> bool {
+        let leaf = self.leaf(&from.path);
+        let (at, to) = (from.path.at(), before.path.at());
+        if at + 1 >= leaf.len() || target.start().get() == before.path.base {
+            return false;
+        }
+        let is_whole = vma.range.len() == len;
+        // The bytes behind it, where it ends with the mapping.
+        let in_place = is_whole && leaf.extents()[at + 1].gap >= target.len() - len;
+        let same_leaf = from.path.steps[0].node == before.path.steps[0].node;
+        let goal = self.leaf(&before.path);
+        let touches = before.path.base + goal.extents()[to].gap == target.end().get();
+        // It does not touch itself: what it leaves lies between.
+        let apart = !touches || goal.prot(to) != vma.prot || (same_leaf && to == at);
+        let room = goal.len() < LEAF || (same_leaf && is_whole);
+        !in_place && room && (apart || !self.joins(before, vma, *target))
+    }
+
+    /// Whether `vma` at `target` joins the mapping at `next`, which it touches.
+    #[inline(never)]
+    fn joins(&self, next: &Place, vma: &Vma, target: PageRange) -> bool {
+        merge::can_merge(&vma.moved_to(target), &self.vma_at(next))
+    }
+
+    /// Takes the first `len` bytes of `vma`, the mapping at `from`, away, and puts them in where `growth` says, as long as it says; if
+    /// the tree is as it was when that was found.
+    pub fn move_to_grow(&mut self, from: &Place, vma: &Vma, len: u64, growth: &Growth) {
+        self.forget_plain();
+        let Growth { before, target } = growth;
+        if from.path.steps[0].node == before.path.steps[0].node {
+            return self.grow_in_leaf(from, vma, len, growth);
+        }
+        self.insert_before(&before.path, &vma.moved_to(*target));
+        let rest = PageRange::between(vma.start() + len, vma.end());
+        self.shrink_to(&from.path, vma, rest);
+    }
+
+    /// [`VmaTree::move_to_grow`] within one leaf, in one edit.
+    #[inline]
+    fn grow_in_leaf(&mut self, from: &Place, vma: &Vma, len: u64, Growth { before, target }: &Growth) {
+        let (at, to) = (from.path.at(), before.path.at());
+        let leaf = self.leaves.get_mut(from.path.steps[0].node);
+        let mut gap = target.start().get() - before.path.base;
+        let added = target.len() - len;
+        let mut change = Change {
+            span: 0,
+            sums: Sums::NONE,
+            removed: leaf.extents()[at].gap.max(leaf.extents()[to].gap),
+            added: 0,
+        };
+        change.sums.remove_pair(leaf.pair(at));
+        let now;
+        let left_free;
+        if len == vma.range.len() {
+            change.removed = change.removed.max(leaf.extents()[at + 1].gap);
+            change.sums.remove_pair(leaf.pair(at + 1));
+            change.sums.add(&Sums::of_bytes(vma, added));
+            let left = leaf.extents()[at].reach();
+            leaf.extent_mut(at + 1).gap += left;
+            // What it leaves counts too, where it goes up to behind that.
+            gap += if to == at + 1 { left } else { 0 };
+            now = leaf.carry(at, to);
+            left_free = if now < at { at + 1 } else { at };
+        } else {
+            change.sums.add(&Sums::of_len(vma, added));
+            let rest = vma.with_range(PageRange::between(vma.start() + len, vma.end()));
+            let extent = leaf.extent_mut(at);
+            (extent.gap, extent.len) = (extent.gap + len, extent.len - len);
+            leaf.insert(to, Extent::default(), vma);
+            (now, left_free) = (to, if to <= at { at + 1 } else { at });
+            leaf.set_traits(left_free, &rest);
+        }
+        *leaf.extent_mut(now) = Extent {
+            gap,
+            len: target.len(),
+        };
+        let next = leaf.extent_mut(now + 1);
+        next.gap -= gap + target.len();
+        if next.gap == 0 {
+            change.sums.add_pair(leaf.pair(now + 1));
+        }
+        let gap_at = |at: usize| leaf.extents()[at].gap;
+        change.added = gap_at(now).max(gap_at(now + 1)).max(gap_at(left_free));
+        if at == 0 || now == 0 {
+            leaf.head = Relation::Apart;
+        }
+        self.propagate(&from.path, &change);
+    }
+}
