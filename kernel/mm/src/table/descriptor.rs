@@ -376,7 +376,7 @@ impl Descriptor {
     /// A detached entry made what it was before: valid, unless it is absent, without access, or a guard.
     pub const fn attached(self) -> Self {
         let stays = self.0 == 0 || self.0 & Attributes::NO_ACCESS.bits() != 0;
-        Self(self.0 | !stays as u64)
+        Self(if stays { self.0 } else { self.0 | Self::VALID })
     }
 
     /// A leaf whose page or block must be copied before it is stored to.
@@ -429,6 +429,14 @@ impl Descriptor {
             && !self.is_table(level)
             && self.address() == old.address()
             && !differs.intersects(Attributes::BREAK_BEFORE_MAKE)
+    }
+
+    /// Whether a TLB may hold the leaf, which it does not before it was accessed.
+    #[inline]
+    pub(super) const fn is_cached(self) -> bool {
+        // Without a comparison, for loops that ask it of every page: one shift brings the two bits together.
+        const ACCESSED: u32 = Attributes::ACCESSED.bits().trailing_zeros();
+        self.0 & (self.0 >> ACCESSED) & Self::VALID != 0
     }
 
     /// Whether a TLB that remembers `old` could answer otherwise than `self` would: what an edit must flush. An entry that

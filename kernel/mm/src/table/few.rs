@@ -186,7 +186,7 @@ impl<M: Machine> PageTables<M> {
             if entry.is_table(level) {
                 word.set(entry.detached());
                 tables = true;
-            } else if entry.is_valid() {
+            } else {
                 leaves |= word.detach();
             }
         }

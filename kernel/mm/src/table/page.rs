@@ -9,7 +9,7 @@
 //! descriptors, and has not been given back.** Values are made from fresh frames and read out of table entries, which are
 //! made from values; a table is given back only when its last entry is gone and no other entry holds its address.
 
-use super::descriptor::{Attributes, Descriptor};
+use super::descriptor::Descriptor;
 use super::level::ENTRIES;
 use crate::PhysAddr;
 use crate::machine::{Frame, Machine};
@@ -177,12 +177,10 @@ impl Word {
         self.0.store(entry.raw(), Ordering::Relaxed);
     }
 
-    /// Clears the valid bit of a leaf that the hardware may be updating; answers whether a TLB may hold the leaf, which it
-    /// does not before it was accessed.
+    /// Clears the valid bit of a leaf that the hardware may be updating; answers whether a TLB may hold the leaf.
     pub(super) fn detach(&self) -> bool {
         let mask = Descriptor::from_raw(u64::MAX).detached().raw();
-        let old = Descriptor::from_raw(self.0.fetch_and(mask, Ordering::Relaxed));
-        old.is_valid() && old.attributes().contains(Attributes::ACCESSED)
+        Descriptor::from_raw(self.0.fetch_and(mask, Ordering::Relaxed)).is_cached()
     }
 
     /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.

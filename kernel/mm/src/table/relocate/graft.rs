@@ -140,21 +140,21 @@ impl<M: Machine> Relocation<'_, M> {
 /// Moves entries to where nothing is, and answers how many there were. What hangs in them has been visible to walkers
 /// before, so they are valid at once; `FREE` ones are still, and others were detached one by one.
 pub(super) fn graft_words<const FREE: bool>(source: &[Word], target: &[Word]) -> usize {
-    // Indices into slices of one length, which compile to ten instructions an entry; an iterator takes fifteen.
+    // An index into slices of one length, counted by hand: ten instructions an entry, and an iterator takes fifteen.
     let target = &target[..source.len()];
-    let mut moved = 0;
-    for index in 0..source.len() {
+    let (mut moved, mut index) = (0, 0);
+    while index < source.len() {
         let entry = source[index].get();
-        if entry.is_absent() {
-            continue;
+        if !entry.is_absent() {
+            assert!(
+                target[index].get().is_absent(),
+                "the target of a relocation is in use"
+            );
+            target[index].set(if FREE { entry } else { entry.attached() });
+            source[index].set(Descriptor::ABSENT);
+            moved += 1;
         }
-        assert!(
-            target[index].get().is_absent(),
-            "the target of a relocation is in use"
-        );
-        target[index].set(if FREE { entry } else { entry.attached() });
-        source[index].set(Descriptor::ABSENT);
-        moved += 1;
+        index += 1;
     }
     moved
 }

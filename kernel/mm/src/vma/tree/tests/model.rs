@@ -1,6 +1,5 @@
 //! Random edits, compared with a `BTreeMap` of mappings that is edited in the simplest way.
 
-use super::super::Place;
 use super::{anonymous, pages};
 use crate::vma::merge::{self, Origin};
 use crate::vma::{
