@@ -11,7 +11,7 @@ use crate::MIB;
 use crate::calls::measured_call;
 use crate::measure::Samples;
 use crate::moves::{just_move, measured_move};
-use crate::region::{ANONYMOUS, Region, away, find_room, is_touched, map, touch, unmap};
+use crate::region::{ANONYMOUS, Region, away, find_room, is_touched, map, map_with, touch, unmap};
 use crate::stopped::{Stopped, by};
 
 /// Where Linux says how many mappings a process may have, and lets root say otherwise.
@@ -57,7 +57,7 @@ pub(crate) fn neighbours(
 
 /// Maps `count` of them at a place that is free.
 fn lay(at: usize, count: usize) -> Result<(), Stopped> {
-    map(at, count * PAGE)?;
+    map_with(at, count * PAGE, 0)?;
     touch(at, count * PAGE, PAGE);
     (1..count)
         .step_by(2)
@@ -69,7 +69,7 @@ fn lay_with_long_ends(at: usize, count: usize) -> Result<(), Stopped> {
     lay(at, count)?;
     let (before, behind) = (at - PAGE, at + count * PAGE);
     for page in [before, behind] {
-        map(page, PAGE)?;
+        map_with(page, PAGE, 0)?;
         touch(page, PAGE, PAGE);
     }
     match count % 2 {

@@ -81,9 +81,14 @@ pub(crate) fn find_room(length: usize) -> Result<usize, Stopped> {
     Ok(found.next_multiple_of(GIB))
 }
 
-/// Maps memory at a place that is free.
+/// Maps memory at a place that is free, of which more may be asked for than there is.
 pub(crate) fn map(at: usize, length: usize) -> Result<(), Stopped> {
-    let flags = ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    map_with(at, length, MAP_NORESERVE)
+}
+
+/// Maps memory at a place that is free, with more flags.
+pub(crate) fn map_with(at: usize, length: usize, more: u32) -> Result<(), Stopped> {
+    let flags = ANONYMOUS | MAP_FIXED_NOREPLACE | more;
     let place = scratch::mmap(at, length, RW, flags, None).map_err(by("mmap"))?;
     if place == at {
         Ok(())

@@ -6,7 +6,7 @@ use super::run::Work;
 use crate::machine::Machine;
 use crate::space::AddressSpace;
 use crate::vma::merge::Sides;
-use crate::vma::{Origin, Vma, VmaFlags, merge};
+use crate::vma::{Origin, Spare, Vma, VmaFlags, merge};
 use crate::{Errno, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
@@ -16,7 +16,10 @@ impl<M: Machine> AddressSpace<M> {
         if request.only_moves() {
             match self.remap_short(&request) {
                 Some(answer) => answer,
-                None => self.remap_slices(request),
+                None => match self.remap_in_one(&request) {
+                    Some(answer) => answer,
+                    None => self.remap_slices(request),
+                },
             }
         } else {
             match self.remap_to_grow(request) {
@@ -32,7 +35,7 @@ impl<M: Machine> AddressSpace<M> {
         let vma = self.tree.find(request.old).ok_or(Errno::EFAULT)?;
         let plan = plan::plan(&self.view(), &request, &vma)?;
         self.reserve_for(&plan)?;
-        self.commit(&plan, &vma)
+        self.commit(&plan, &vma, Some(Spare::mappings(MAPPINGS_PER_PLAN)))
     }
 
     /// A call that moves whatever mappings there are. One that cannot move ends it; those before it have moved. Memory for all
@@ -49,7 +52,7 @@ impl<M: Machine> AddressSpace<M> {
                 first = false;
             }
             let run = slices.run_behind(&self.view());
-            self.commit(&plan, &vma)?;
+            self.commit(&plan, &vma, None)?;
             if let Some(run) = run {
                 let target = slices.target_of(run);
                 self.move_pages(run, target);
@@ -80,10 +83,11 @@ impl<M: Machine> AddressSpace<M> {
         }
     }
 
-    /// Does what was planned for `vma`. Everything it needs is set aside, so the only error is the planned one.
-    fn commit(&mut self, plan: &Plan, vma: &Vma) -> Result<VirtAddr, Errno> {
+    /// Does what was planned for `vma`. Everything it needs is set aside, so the only error is the planned one. `spare` is for how
+    /// many mappings room is set aside, if nothing more is.
+    fn commit(&mut self, plan: &Plan, vma: &Vma, spare: Option<Spare>) -> Result<VirtAddr, Errno> {
         for range in [plan.clear, plan.cut].into_iter().flatten() {
-            self.unmap_pages(range);
+            self.unmap_pages(range, spare);
         }
         match plan.last.map_err(|refusal| self.refuse(refusal))? {
             Last::Stay(addr) => Ok(addr),
@@ -176,7 +180,7 @@ impl<M: Machine> AddressSpace<M> {
 }
 
 /// What a mapping is at another place. A userfaultfd that did not ask to follow (`UFFD_FEATURE_EVENT_REMAP`) stays behind.
-fn copy_at(vma: &Vma, source: PageRange, target: PageRange) -> Vma {
+pub(super) fn copy_at(vma: &Vma, source: PageRange, target: PageRange) -> Vma {
     let copy = vma.with_range(source).moved_to(target);
     Vma {
         userfault: None,

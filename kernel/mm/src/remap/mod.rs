@@ -12,5 +12,6 @@ mod run;
 mod short;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub(crate) use request::{Request, untagged};

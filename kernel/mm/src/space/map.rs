@@ -6,7 +6,7 @@ use super::view::Freed;
 use super::{AddressSpace, Backing, MapRequest, Refusal, round_up_to_page};
 use crate::machine::Machine;
 use crate::object::Object;
-use crate::vma::{self, Origin, Prot, Vma, VmaFlags};
+use crate::vma::{self, Origin, Prot, Spare, Vma, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 use linux_raw_sys::general as linux;
 
@@ -208,7 +208,7 @@ impl<M: Machine> AddressSpace<M> {
         let charge = kind.charge_of_object(range);
         if charge != 0 && !self.view().may_commit(charge) {
             // Linux finds out when it makes the object, and what was in the way is gone by then.
-            self.unmap_pages(range);
+            self.unmap_pages(range, Some(Spare::mappings(1)));
             return Err(Errno::ENOMEM);
         }
         let backing = self.enter_source(kind.source, range)?;
@@ -219,7 +219,7 @@ impl<M: Machine> AddressSpace<M> {
         let vma = Vma::new(range, prot, flags, backing);
         self.objects.mapped(&vma, range.pages());
         if freed.total != 0 {
-            self.unmap_pages(range);
+            self.unmap_pages(range, Some(Spare::mappings(1)));
         }
         Ok(self.tree.map(vma, Origin::Usual))
     }

@@ -3,7 +3,7 @@
 use super::AddressSpace;
 use crate::machine::Machine;
 use crate::remap::untagged;
-use crate::vma::{Vma, VmaFlags};
+use crate::vma::{Spare, Vma, VmaFlags};
 use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
@@ -30,18 +30,23 @@ impl<M: Machine> AddressSpace<M> {
         // A hole in the middle of a mapping makes two of one.
         self.tree.reserve(1)?;
         check.map_err(|refusal| self.refuse(refusal))?;
-        self.unmap_pages(range);
+        self.unmap_pages(range, Some(Spare::mappings(0)));
         Ok(())
     }
 
-    /// Unmaps whatever is in `range`. Room for one more mapping is reserved.
-    pub(crate) fn unmap_pages(&mut self, range: PageRange) {
+    /// Unmaps whatever is in `range`. Room for one more mapping is reserved. A caller that names all else that it has reserved, its
+    /// `spare`, lets many go as one.
+    pub(crate) fn unmap_pages(&mut self, range: PageRange, spare: Option<Spare>) {
         let Self { tree, objects, .. } = self;
         let mut found = false;
-        tree.unmap(range, |part| {
+        let removed = |part: Vma| {
             objects.unmapped(&part, part.range.pages());
             found = true;
-        });
+        };
+        match spare {
+            Some(spare) => tree.unmap_many(range, spare, removed),
+            None => tree.unmap(range, removed),
+        }
         if found {
             self.clear_pages(range);
         }

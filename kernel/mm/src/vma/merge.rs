@@ -49,6 +49,11 @@ pub fn can_merge(left: &Vma, right: &Vma) -> bool {
     sides(Some(left), right, None, Origin::Usual).prev
 }
 
+/// Whether two mappings are of one kind, so that they may merge if all else goes together.
+pub(crate) fn are_alike(left: &Vma, right: &Vma) -> bool {
+    alike(left, right)
+}
+
 /// What `new` and the neighbours on `sides` become.
 ///
 /// # Panics

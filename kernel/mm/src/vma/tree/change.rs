@@ -129,40 +129,8 @@ impl VmaTree {
         true
     }
 
-    /// Removes what is mapped in `range`, cutting the mappings at its ends, and hands each removed mapping (or part of one) to
-    /// `removed`, lowest first. Adds at most one (a hole in a mapping).
-    ///
-    /// # Panics
-    /// If nothing is reserved.
-    pub fn unmap(&mut self, range: PageRange, mut removed: impl FnMut(Vma)) {
-        self.forget_plain();
-        if range.is_empty() {
-            return;
-        }
-        let mut path = Path::NOWHERE;
-        while !self.is_empty() {
-            self.lead(&mut path, range.start().get());
-            let Some(vma) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
-                break;
-            };
-            let (start, end) = (vma.start().max(range.start()), vma.end().min(range.end()));
-            let head = PageRange::between(vma.start(), start);
-            let tail = PageRange::between(end, vma.end());
-            if tail.is_empty() {
-                self.shrink_to(&path, &vma, head);
-            } else {
-                self.replace_at(&path, &vma.with_range(tail));
-                self.insert_rest(&vma, head);
-            }
-            removed(vma.with_range(PageRange::between(start, end)));
-            if end == range.end() {
-                break;
-            }
-        }
-    }
-
     /// Adds the part `rest` of a mapping that was cut; nothing if that is empty.
-    fn insert_rest(&mut self, vma: &Vma, rest: PageRange) {
+    pub(super) fn insert_rest(&mut self, vma: &Vma, rest: PageRange) {
         if !rest.is_empty() {
             self.insert(vma.with_range(rest));
         }

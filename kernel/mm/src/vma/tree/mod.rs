@@ -28,6 +28,7 @@ mod slide;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unmap;
 
 use super::flags::Prot;
 use super::mapping::Vma;
@@ -43,6 +44,7 @@ use pool::{NodeId, Pool};
 pub use run::Run;
 pub use slide::Slide;
 use summary::{Summary, Sums};
+pub use unmap::Spare;
 
 /// Sums over all mappings of a tree; in bytes, but for the number of mappings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

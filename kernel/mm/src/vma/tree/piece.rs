@@ -13,8 +13,8 @@ use crate::vma::merge::{Relation, relation};
 /// they were in, so it is of use to its own [`VmaTree`] only.
 #[must_use = "its nodes would be lost"]
 pub(super) struct Piece {
-    node: NodeId,
-    height: usize,
+    pub(super) node: NodeId,
+    pub(super) height: usize,
     pub(super) total: Summary,
 }
 

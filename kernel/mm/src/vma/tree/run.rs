@@ -105,24 +105,31 @@ impl VmaTree {
         if self.move_few(&path, range, shift) {
             return;
         }
-        let (mut left, mut run, mut right) = (Piece::NOTHING, Piece::NOTHING, Piece::NOTHING);
-        self.cut(&path, &mut left, &mut right);
-        let base = left.total.span;
-        self.plant_piece(&right);
-        self.lead(&mut path, range.end().get() - base);
-        self.cut(&path, &mut run, &mut right);
+        let (mut run, base) = self.cut_out(&mut path, range.end());
         assert!(
             base + run.total.span <= range.end().get(),
             "a mapping crosses the end of {range:?}"
         );
+        let len = run.total.span - (first.start().get() - base);
+        self.hang_run(&mut run, first.start().get().wrapping_add(shift), len);
+    }
+
+    /// Takes the mappings from `path` on that end at `end` or before out of the tree, at least one; answers them and their base.
+    /// `path` leads nowhere then.
+    pub(super) fn cut_out(&mut self, path: &mut Path, end: VirtAddr) -> (Piece, u64) {
+        let (mut left, mut run, mut right) = (Piece::NOTHING, Piece::NOTHING, Piece::NOTHING);
+        self.cut(path, &mut left, &mut right);
+        let base = left.total.span;
+        self.plant_piece(&right);
+        self.lead(path, end.get() - base);
+        self.cut(path, &mut run, &mut right);
         if !right.is_empty() {
             let gap = run.total.span + self.first_gap(&right);
             self.set_first(&mut right, gap, None);
             self.join(&mut left, &right);
         }
         self.plant_piece(&left);
-        let len = run.total.span - (first.start().get() - base);
-        self.hang_run(&mut run, first.start().get().wrapping_add(shift), len);
+        (run, base)
     }
 
     /// Moves the mappings from `path` on one by one if there are few of them; answers whether it has.

@@ -4,7 +4,7 @@ use super::super::Place;
 use super::model::Random;
 use super::{anonymous, pages};
 use crate::vma::merge::{self, Relation};
-use crate::vma::{Prot, Vma, VmaTree};
+use crate::vma::{Prot, Spare, Vma, VmaTree};
 use crate::{PAGE_SIZE, PageRange, VirtAddr};
 use std::vec::Vec;
 
@@ -228,6 +228,62 @@ fn relations_say_what_merges_after_a_move() {
         *(if merges { &mut joined } else { &mut apart }) += 1;
     }
     assert!(joined > 1000 && apart > 1000);
+}
+
+/// What is left of `all` without `range`, and what is gone.
+fn without(all: &[Vma], range: PageRange) -> (Vec<Vma>, Vec<Vma>) {
+    let (mut left, mut gone) = (Vec::new(), Vec::new());
+    for vma in all {
+        let Some(part) = vma.range.intersection(range) else {
+            left.push(*vma);
+            continue;
+        };
+        gone.push(vma.with_range(part));
+        for (start, end) in [(vma.start(), part.start()), (part.end(), vma.end())] {
+            if start < end {
+                left.push(vma.with_range(PageRange::between(start, end)));
+            }
+        }
+    }
+    (left, gone)
+}
+
+#[test]
+fn many_are_removed_as_each_would_be() {
+    let mut random = Random(0xf0e);
+    let rounds = if cfg!(debug_assertions) { 300 } else { 3000 };
+    for round in 0..rounds {
+        let most = if round % 10 == 0 { 3000 } else { 60 };
+        let count = 1 + random.below(most);
+        let mut tree = random_tree(&mut random, count);
+        let whole = tree.all().last().unwrap().end().get() / PAGE_SIZE + 2;
+        let start = random.below(whole - 1);
+        let range = pages(start, start + 1 + random.below(whole - start));
+        let (left, gone) = without(&tree.all(), range);
+        let spare = random.below(9) as usize;
+        tree.reserve(spare + 1).unwrap();
+        // With exactly what the short way needs, with less than that, or with more.
+        let mut hidden = (Vec::new(), Vec::new());
+        if round % 3 > 0 {
+            tree.reserve_moves(1, spare + 1).unwrap();
+            let (one, run) = (tree.nodes_for(spare + 1), tree.nodes_for_moves(1));
+            let run = if round % 3 == 1 { run } else { (0, 0) };
+            hidden = tree.squeeze((one.0 + run.0, one.1 + run.1));
+            (tree.leaves.most_chunks, tree.inners.most_chunks) = (tree.leaves.chunks(), tree.inners.chunks());
+        }
+        let mut removed = Vec::new();
+        tree.unmap_many(range, Spare::mappings(spare), |vma| removed.push(vma));
+        assert_eq!(removed, gone, "{range:?}");
+        assert_eq!(tree.all(), left, "{range:?}");
+        // There is room for so many more, close together or not.
+        let apart = 1 + random.below(9);
+        let room = (0..range.pages()).step_by(apart as usize).take(spare);
+        for page in room.map(|page| start + page) {
+            tree.insert(anonymous(pages(page, page + 1), Prot::READ));
+        }
+        tree.release(hidden);
+        tree.check();
+    }
 }
 
 #[test]
