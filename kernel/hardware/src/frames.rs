@@ -16,9 +16,10 @@ mod tests;
 
 use block::{NO_BLOCK, State};
 use buddy_system_allocator::Heap;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use mm::machine::HANDFUL;
-use mm::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
+use mm::{PAGE_SHIFT, PhysAddr};
 
 pub use block::{Block, BlockWords};
 
@@ -62,8 +63,8 @@ pub struct FrameAllocator {
     partial: u32,
     free: usize,
     total: usize,
-    /// The frames that came back last, the latest behind.
-    aside: [PhysAddr; ASIDE],
+    /// The frames that came back last, the latest behind: their numbers, counted from the base of the books.
+    aside: [u32; ASIDE],
     /// How many those are.
     kept: usize,
 }
@@ -78,7 +79,7 @@ impl FrameAllocator {
             partial: NO_BLOCK,
             free: 0,
             total: 0,
-            aside: [PhysAddr::new(0); ASIDE],
+            aside: [0; ASIDE],
             kept: 0,
         }
     }
@@ -99,12 +100,11 @@ impl FrameAllocator {
         let Some(kept) = self.kept.checked_sub(1) else {
             return self.take_from_block();
         };
-        let frame = self.aside[kept % ASIDE];
-        let (index, number) = self.place_of(frame);
-        self.books.words[index][number].store(WORD_TAKEN, Relaxed);
+        let number = self.aside[kept % ASIDE] as usize;
+        self.frame_words()[number].store(WORD_TAKEN, Relaxed);
         self.kept = kept;
         self.free -= 1;
-        Some(frame)
+        Some(self.frame_at(number))
     }
 
     /// Gives a frame back, also one of a block that was taken as a block: from then on all its frames are to be given back
@@ -130,26 +130,65 @@ impl FrameAllocator {
         if self.kept > ASIDE - HANDFUL {
             self.put_back(ASIDE / 2);
         }
-        let mut kept = self.kept;
+        let (words, mut kept) = (self.frame_words(), self.kept);
         for frame in frames {
-            let (index, number) = self.place_of(frame);
-            let word = &self.books.words[index][number];
+            let number = self.number_of(frame);
+            let Some(word) = words.get(number) else {
+                no_frame(frame)
+            };
             if word.load(Relaxed) & !LINK == WORD_FREE {
                 not_out(frame);
             }
             word.store(WORD_FREE, Relaxed);
-            self.aside[kept % ASIDE] = frame;
+            self.aside[kept % ASIDE] = number as u32;
             kept += 1;
         }
         self.free += kept - self.kept;
         self.kept = kept;
     }
 
+    /// Gives back the frames that `frame` finds in `items`, in their order: up to the first item in which there is none, or one
+    /// whose word is not [`WORD_TAKEN`], because it has more than one user. `given` gets each item whose frame has come back.
+    /// Answers how many those are.
+    #[inline]
+    pub fn give_while_sole<T>(
+        &mut self,
+        items: &[T],
+        frame: impl Fn(&T) -> Option<PhysAddr>,
+        given: impl Fn(&T),
+    ) -> usize {
+        let (words, first) = (self.frame_words(), self.books.base.get() >> PAGE_SHIFT);
+        let (mut kept, mut rest) = (self.kept, items.iter());
+        while let Some(item) = rest.as_slice().first() {
+            let Some(frame) = frame(item) else { break };
+            let number = (frame.get() >> PAGE_SHIFT).wrapping_sub(first) as usize;
+            let Some(word) = words.get(number) else { break };
+            // Acquire: what other users did with it before they gave it up has happened.
+            if word.load(Acquire) != WORD_TAKEN {
+                break;
+            }
+            if kept >= ASIDE {
+                self.kept = kept;
+                self.put_back(ASIDE / 2);
+                kept = self.kept % ASIDE;
+            }
+            word.store(WORD_FREE, Relaxed);
+            self.aside[kept] = number as u32;
+            kept += 1;
+            given(item);
+            rest.next();
+        }
+        let count = items.len() - rest.len();
+        self.kept = kept;
+        self.free += count;
+        count
+    }
+
     /// Puts the `count` frames that have been kept aside longest back into their blocks.
     #[cold]
     fn put_back(&mut self, count: usize) {
         for at in 0..count {
-            self.give_to_block(self.aside[at]);
+            self.give_to_block(self.aside[at] as usize);
         }
         self.aside.copy_within(count..self.kept, 0);
         self.kept -= count;
@@ -169,8 +208,9 @@ impl FrameAllocator {
     ///
     /// When the block is not out as a block.
     pub fn give_block(&mut self, block: PhysAddr) {
-        let (index, _) = self.place_of(block);
-        let taken = self.books.blocks[index].state == State::Taken && block.is_aligned(BLOCK_SIZE);
+        let index = self.number_of(block) / FRAMES as usize;
+        let state = self.books.blocks.get(index).map(|block| block.state);
+        let taken = state == Some(State::Taken) && block.is_aligned(BLOCK_SIZE);
         assert!(taken, "the block at {block} is given back but was not out");
         self.books.blocks[index].state = State::Whole;
         self.give_to_heap(index);
@@ -187,15 +227,25 @@ impl FrameAllocator {
         ((addr - self.books.base) >> BLOCK_SHIFT) as usize
     }
 
-    /// The number of the block of a frame that comes from outside, and that of the frame in it.
+    /// The number of a frame that comes from outside, counted from the base of the books: no word has that number if the address is
+    /// outside, or that of no frame.
     #[inline]
-    fn place_of(&self, frame: PhysAddr) -> (usize, usize) {
+    fn number_of(&self, frame: PhysAddr) -> usize {
         let offset = frame.get().wrapping_sub(self.books.base.get());
-        let index = (offset >> BLOCK_SHIFT) as usize;
-        if index >= self.books.words.len() || !offset.is_multiple_of(PAGE_SIZE) {
-            no_frame(frame);
-        }
-        (index, (offset >> PAGE_SHIFT) as usize % FRAMES as usize)
+        // What a page's address has no bits for comes to be on top.
+        offset.rotate_right(PAGE_SHIFT) as usize
+    }
+
+    /// The frame of a number.
+    #[inline]
+    fn frame_at(&self, number: usize) -> PhysAddr {
+        self.books.base + ((number as u64) << PAGE_SHIFT)
+    }
+
+    /// The words of all frames, by number.
+    #[inline]
+    fn frame_words(&self) -> &'static [AtomicU32] {
+        self.books.words.as_flattened()
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr, VirtAddr};
 use bitflags::bitflags;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Everything a machine offers; implemented for whatever has the four parts and can be handed on by `clone`.
 pub trait Machine: Frames + PhysMap + Pages + Tlb + Clone {}
@@ -90,6 +90,34 @@ pub unsafe trait Frames {
     #[inline]
     fn give_frames(&self, frames: impl ExactSizeIterator<Item = Frame>) {
         frames.for_each(|frame| self.give_frame(frame));
+    }
+
+    /// Gives back the pages of data that `page` finds in `items`, in their order: up to the first item in which there is none, or
+    /// one that somebody else refers to as well, so that its word is not 1. `given` gets each item whose page has gone. Answers
+    /// how many those are.
+    ///
+    /// # Safety
+    /// The caller holds a reference to each page that is found and gives it up: `given` makes sure that it is not found again. No
+    /// descriptor translates to a page that has no other reference, and no TLB remembers it.
+    #[inline]
+    unsafe fn give_while_sole<T>(
+        &self,
+        items: &[T],
+        page: impl Fn(&T) -> Option<PhysAddr>,
+        given: impl Fn(&T),
+    ) -> usize {
+        let is_sole = |page: &PhysAddr| self.word(*page).load(Ordering::Acquire) == 1;
+        let mut count = 0;
+        for item in items {
+            let Some(page) = page(item).filter(is_sole) else {
+                break;
+            };
+            // SAFETY: the caller's promise; its reference was the last.
+            self.give_frame(unsafe { Frame::from_raw(page) });
+            given(item);
+            count += 1;
+        }
+        count
     }
 
     /// Gives a block back.

@@ -60,6 +60,20 @@ pub(crate) fn release(machine: &impl Machine, page: PhysAddr) {
     }
 }
 
+/// Gives up the caller's references to the pages that `page` finds in `items`, in their order: up to the first item in which there
+/// is none, or one that somebody else refers to as well. `given` gets each item whose page has gone, and makes sure that it is
+/// not found again. Answers how many those are.
+#[inline]
+pub(crate) fn release_while_sole<T>(
+    machine: &impl Machine,
+    items: &[T],
+    page: impl Fn(&T) -> Option<PhysAddr>,
+    given: impl Fn(&T),
+) -> usize {
+    // SAFETY: as in `release`, for each page.
+    unsafe { machine.give_while_sole(items, page, given) }
+}
+
 /// Gives up references to many pages, whose frames go back a handful at a time; the rest when it is dropped.
 pub(crate) struct Releases<'m, M: Machine> {
     machine: &'m M,

@@ -143,18 +143,31 @@ pub(super) fn give_all(frames: impl ExactSizeIterator<Item = Frame>) {
     with(|allocator| allocator.give_all(frames.map(Frame::into_raw)));
 }
 
+/// Gives back the frames that `page` finds in `items` as long as their words are 1: see [`mm::machine::Frames::give_while_sole`].
+///
+/// # Safety
+/// As there.
+#[inline]
+pub(super) unsafe fn give_while_sole<T>(
+    items: &[T],
+    page: impl Fn(&T) -> Option<PhysAddr>,
+    given: impl Fn(&T),
+) -> usize {
+    with(|allocator| allocator.give_while_sole(items, page, given))
+}
+
 /// Gives a block back.
 pub(super) fn give_block(block: mm::machine::Block) {
     with(|allocator| allocator.give_block(block.into_raw()));
 }
 
-fn with(what: impl FnOnce(&mut FrameAllocator)) {
+fn with<T>(what: impl FnOnce(&mut FrameAllocator) -> T) -> T {
     what(
         FRAMES
             .lock()
             .as_mut()
             .expect("a frame is given back after it was taken"),
-    );
+    )
 }
 
 /// The words of all frames.

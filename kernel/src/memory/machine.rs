@@ -35,6 +35,17 @@ unsafe impl Frames for Machine {
         frames::give_all(given);
     }
 
+    #[inline]
+    unsafe fn give_while_sole<T>(
+        &self,
+        items: &[T],
+        page: impl Fn(&T) -> Option<PhysAddr>,
+        given: impl Fn(&T),
+    ) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { frames::give_while_sole(items, page, given) }
+    }
+
     fn give_block(&self, block: Block) {
         frames::give_block(block);
     }

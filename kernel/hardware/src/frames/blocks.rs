@@ -39,16 +39,16 @@ impl FrameAllocator {
         Some(self.block_start(index) + (u64::from(frame) << PAGE_SHIFT))
     }
 
-    /// Puts a frame that was kept aside, and counts as free, back into its block.
-    pub(super) fn give_to_block(&mut self, frame: PhysAddr) {
-        let (index, number) = self.place_of(frame);
+    /// Puts the frame of a number, which was kept aside and counts as free, back into its block.
+    pub(super) fn give_to_block(&mut self, frame: usize) {
+        let (index, number) = (frame / FRAMES as usize, frame % FRAMES as usize);
         let (words, block) = (&self.books.words[index], &mut self.books.blocks[index]);
         if block.state != State::Partial {
             return self.give_to_full(index, frame);
         }
         let number_in_block = number as u16;
         if number_in_block.wrapping_sub(block.fresh) < block.limit - block.fresh {
-            not_out(frame);
+            not_out(self.frame_at(frame));
         }
         words[number].store(WORD_FREE | u32::from(block.head), Relaxed);
         block.head = number_in_block;
@@ -60,11 +60,11 @@ impl FrameAllocator {
 
     /// As [`Self::give_to_block`], for a block that has no free frame.
     #[cold]
-    fn give_to_full(&mut self, index: usize, frame: PhysAddr) {
+    fn give_to_full(&mut self, index: usize, frame: usize) {
         match self.books.blocks[index].state {
             State::Taken => self.split(index),
             State::Full => {}
-            _ => not_out(frame),
+            _ => not_out(self.frame_at(frame)),
         }
         self.link(index);
         self.give_to_block(frame);

@@ -2,8 +2,10 @@ use super::*;
 use crate::PhysRange;
 use core::alloc::Layout;
 use core::sync::atomic::AtomicU32;
+use mm::PAGE_SIZE;
 use proptest::prelude::*;
 use std::boxed::Box;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::vec::Vec;
 
@@ -129,6 +131,28 @@ fn a_taken_frame_has_one_reference() {
     frames.give(first);
     assert_eq!(frames.take(), Some(first));
     assert_eq!(frames.words()[0][0].load(Relaxed), WORD_TAKEN);
+}
+
+#[test]
+fn a_run_goes_back_as_far_as_its_frames_have_one_user() {
+    let mut frames = with(2, &[(0, 1024)]);
+    let run: Vec<Cell<Option<PhysAddr>>> = (0..300).map(|_| Cell::new(frames.take())).collect();
+    let shared = run[200].get().unwrap();
+    let word = frames.frame_words().get(frames.number_of(shared)).unwrap();
+    word.store(2, Relaxed);
+    let mut give =
+        |run: &[Cell<Option<PhysAddr>>]| frames.give_while_sole(run, Cell::get, |one| one.set(None));
+    assert_eq!((give(&run), give(&run), give(&run[200..])), (200, 0, 0));
+    assert_eq!((give(&run[201..]), give(&[])), (99, 0));
+    assert!(
+        run.iter()
+            .all(|one| one.get().is_none_or(|frame| frame == shared))
+    );
+    assert_eq!(frames.free(), 1023);
+    let rest = take_all(&mut frames);
+    assert!(rest.len() == 1023 && !rest.contains(&shared));
+    let outside = [Cell::new(Some(PhysAddr::new(BASE - PAGE_SIZE)))];
+    assert_eq!(frames.give_while_sole(&outside, Cell::get, |_| ()), 0);
 }
 
 #[test]

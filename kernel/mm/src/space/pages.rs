@@ -3,21 +3,14 @@
 use super::AddressSpace;
 use crate::machine::Machine;
 use crate::object::Object;
-use crate::page::{self, Releases};
-use crate::table::{Attributes, Level, Rights};
+use crate::table::Rights;
 use crate::vma::{Prot, Vma, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
     /// Takes every page of `range` out of the tables, and gives up the references.
     pub(super) fn clear_pages(&mut self, range: PageRange) {
-        let Self { tables, machine, .. } = self;
-        let mut pages = Releases::new(machine);
-        tables.unmap(range, |_, level, leaf| match level {
-            _ if leaf.attributes.contains(Attributes::ZERO_PAGE) => {}
-            Level::Pte => pages.release(leaf.address),
-            _ => page::release_block(machine, leaf.address),
-        });
+        self.tables.release(range);
     }
 
     /// Takes every page of `range`, which lies in `vma`, out of the tables; its guards stay.

@@ -363,6 +363,17 @@ impl Descriptor {
         PhysAddr::new(self.0 & Self::ADDRESS)
     }
 
+    /// The page of data that an entry of a leaf table maps, valid or not: nothing for the zero page, which counts no references.
+    #[inline]
+    pub(super) const fn counted_page(self) -> Option<PhysAddr> {
+        let kind = Self::TABLE_OR_PAGE;
+        if self.0 & (kind | Attributes::ZERO_PAGE.bits()) == kind {
+            Some(self.address())
+        } else {
+            None
+        }
+    }
+
     /// The attributes of a leaf.
     pub const fn attributes(self) -> Attributes {
         Attributes::from_bits_truncate(self.0)

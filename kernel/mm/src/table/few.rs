@@ -5,7 +5,7 @@
 use super::PageTables;
 use super::descriptor::Descriptor;
 use super::level::{ENTRIES, Level};
-use super::page::Table;
+use super::page::{Table, Word};
 use crate::machine::{Machine, Reach};
 use crate::{PageRange, VirtAddr};
 use core::ops::Range;
@@ -55,6 +55,16 @@ pub(super) fn in_one_table(level: Level, range: PageRange) -> bool {
 #[inline(always)]
 const fn is_one_table(level: Level, one: VirtAddr, other: VirtAddr) -> bool {
     (one.get() ^ other.get()) >> level.table_shift() == 0
+}
+
+/// Whether none of some entries is absent.
+#[inline(always)]
+fn are_present(words: &[Word]) -> bool {
+    /// Entries a round: their tests are unrolled.
+    const ROUND: usize = 8;
+    let is_present = |word: &Word| !word.get().is_absent();
+    let mut rounds = words.chunks_exact(ROUND);
+    rounds.all(|round| round.iter().all(is_present)) && rounds.remainder().iter().all(is_present)
 }
 
 impl<M: Machine> PageTables<M> {
@@ -128,6 +138,9 @@ impl<M: Machine> PageTables<M> {
             return true;
         }
         let words = self.live(table).words(entries.clone());
+        if count == words.len() {
+            return are_present(words);
+        }
         words.iter().filter(|word| !word.get().is_absent()).count() == count
     }
 

@@ -29,6 +29,7 @@ pub mod level;
 mod page;
 mod pool;
 mod protect;
+mod release;
 mod relocate;
 mod slot;
 mod split;

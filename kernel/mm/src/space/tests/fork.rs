@@ -283,3 +283,29 @@ fn the_commit_limit_counts_both() {
     parent.advise(A, 200, DONTFORK);
     assert!(parent.space.fork(Asid(9)).is_ok());
 }
+
+#[test]
+fn pages_of_every_kind_go_with_one_call() {
+    let mut parent = World::new();
+    parent.map(A, 64, RW);
+    parent.fill(A, 64, 1);
+    let mut child = parent.fork();
+    // Of its own, of both, the zero page, a guard, none, without access.
+    child.fill(A, 20, 100);
+    child.advise(A + 30 * P, 3, 4);
+    assert_eq!(child.read(A + 30 * P), 0);
+    child.advise(A + 31 * P, 1, GUARD_INSTALL);
+    assert_eq!(child.space.mprotect(A + 3 * P, P, NONE), Ok(()));
+    let before = parent.machine.frames_in_use();
+    assert_eq!(child.space.munmap(A, 60 * P), Ok(()));
+    assert_eq!(
+        parent.machine.frames_in_use(),
+        before - 20,
+        "the rest is the parent's, too"
+    );
+    assert_eq!(child.bytes(A + 60 * P, 4), [61, 62, 63, 64]);
+    assert_eq!(parent.bytes(A, 3), [1, 2, 3]);
+    drop(child);
+    assert_eq!(parent.space.munmap(A, 60 * P), Ok(()));
+    assert_eq!(parent.bytes(A + 60 * P, 4), [61, 62, 63, 64]);
+}

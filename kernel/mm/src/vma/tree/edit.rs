@@ -4,7 +4,7 @@
 //! too, and no other: all others stay where they are, and no subtree between needs to hear of it.
 
 use super::VmaTree;
-use super::leaf::{Extent, LEAF};
+use super::leaf::{Extent, LEAF, LEAF_MIN};
 use super::path::Path;
 use super::propagate::Change;
 use super::summary::Sums;
@@ -70,6 +70,27 @@ impl VmaTree {
         leaf.extent_mut(at + 1).gap = removed - extent.reach();
         let added = extent.gap.max(removed - extent.reach());
         self.propagate_within(path, &Sums::of(vma), (removed, added));
+        true
+    }
+
+    /// Removes the mapping at `path`, if it is nothing to the one before it nor to the one behind, which lies in the same leaf, and the
+    /// leaf stays full enough: then there is no pair to tell of. Answers whether it has.
+    #[inline(always)]
+    pub(super) fn remove_apart(&mut self, path: &Path) -> bool {
+        let (at, is_root) = (path.at(), self.height == 0);
+        let leaf = self.leaves.get_mut(path.steps[0].node);
+        let stays = at + 1 < leaf.len() && (is_root || leaf.len() > LEAF_MIN);
+        if !stays || leaf.pair(at) != Relation::Apart || leaf.pair(at + 1) != Relation::Apart {
+            return false;
+        }
+        let mut sums = Sums::NONE;
+        sums.subtract(&Sums::of(&leaf.get(at, path.base)));
+        let extent = leaf.extents()[at];
+        let next = leaf.extent_mut(at + 1);
+        next.gap += extent.reach();
+        let gaps = (extent.gap, next.gap);
+        leaf.remove(at);
+        self.propagate_within(path, &sums, gaps);
         true
     }
 

@@ -169,6 +169,7 @@ impl Leaf {
     }
 
     /// Puts `vma` before mapping `at`, with `extent`; the extents of the others stay.
+    #[inline(always)]
     pub(super) fn insert(&mut self, at: usize, extent: Extent, vma: &Vma) {
         self.open(at, 1);
         self.extents[at] = extent;

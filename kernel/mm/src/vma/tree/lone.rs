@@ -9,7 +9,7 @@ use crate::vma::Vma;
 use crate::vma::merge::Relation;
 use crate::{PageRange, VirtAddr};
 
-/// Where a mapping lies in the tree, until the next edit: found by [`VmaTree::starting_at`].
+/// Where a mapping lies in the tree, until the next edit: found by [`VmaTree::seek`].
 pub struct Place {
     pub(super) path: Path,
 }
@@ -29,14 +29,20 @@ pub struct LoneMove {
 
 impl VmaTree {
     /// Removes the mapping that is exactly `range`, if there is one and `may_go` agrees, and answers it.
+    #[inline]
     pub fn unmap_whole(&mut self, range: PageRange, may_go: impl FnOnce(&Vma) -> bool) -> Option<Vma> {
-        let path = self.whole(range)?;
-        let vma = self.leaf(&path).get(path.at(), path.base);
-        if !may_go(&vma) {
+        let mut place = Place::NOWHERE;
+        if !self.seek(range.start(), &mut place) {
+            return None;
+        }
+        let vma = self.vma_at(&place);
+        if vma.range != range || !may_go(&vma) {
             return None;
         }
         self.forget_plain();
-        self.remove_at(&path);
+        if !self.remove_apart(&place.path) {
+            self.remove_at(&place.path);
+        }
         Some(vma)
     }
 
@@ -72,17 +78,6 @@ impl VmaTree {
             });
         }
         place_beyond(leaf, path, range, to)
-    }
-
-    /// The way to the mapping that is exactly `range`.
-    #[inline]
-    fn whole(&self, range: PageRange) -> Option<Path> {
-        let mut place = Place::NOWHERE;
-        if !self.seek(range.start(), &mut place) || !self.begins_at(&place, range.start()) {
-            return None;
-        }
-        let Place { path } = place;
-        (self.leaf(&path).extents()[path.at()].len == range.len()).then_some(path)
     }
 
     /// Makes the move, if the tree is as it was when it was found.

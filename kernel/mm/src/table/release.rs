@@ -1,0 +1,49 @@
+//! Taking pages of data out of a range, and giving up the references that their entries hold.
+
+use super::PageTables;
+use super::descriptor::{Attributes, Descriptor, Leaf};
+use super::level::Level;
+use super::page::Word;
+use super::unmap::Sink;
+use crate::machine::Machine;
+use crate::page::{self, Releases};
+use crate::{PageRange, VirtAddr};
+
+impl<M: Machine> PageTables<M> {
+    /// Takes out everything in `range`, as [`Self::unmap`] does, and gives up the reference to each page.
+    pub(crate) fn release(&mut self, range: PageRange) {
+        let machine = self.machine.clone();
+        let mut sink = Released {
+            machine: &machine,
+            others: None,
+        };
+        self.unmap_to(range, &mut sink);
+    }
+}
+
+/// A sink that gives up references.
+struct Released<'m, M: Machine> {
+    machine: &'m M,
+    /// Of pages that did not go with many others.
+    others: Option<Releases<'m, M>>,
+}
+
+impl<M: Machine> Sink for Released<'_, M> {
+    fn take(&mut self, _: VirtAddr, level: Level, leaf: Leaf) {
+        match level {
+            _ if leaf.attributes.contains(Attributes::ZERO_PAGE) => {}
+            Level::Pte => {
+                let others = self.others.get_or_insert_with(|| Releases::new(self.machine));
+                others.release(leaf.address);
+            }
+            _ => page::release_block(self.machine, leaf.address),
+        }
+    }
+
+    #[inline]
+    fn take_pages(&mut self, words: &[Word]) -> usize {
+        let page = |word: &Word| word.get().counted_page();
+        let given = |word: &Word| word.set(Descriptor::ABSENT);
+        page::release_while_sole(self.machine, words, page, given)
+    }
+}
