@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -224,6 +225,43 @@ static int ends(const char *word)
     return 1;
 }
 
+/* Returns from a handler by a frame of zeros. */
+static void return_by_nothing(void)
+{
+    static char nothing[8192] __attribute__((aligned(16)));
+    register long number __asm__("x8") = SYS_rt_sigreturn;
+    __asm__ volatile("mov x9, sp\n\tmov sp, %1\n\tsvc #0\n\tmov sp, x9"
+                     : "+r"(number)
+                     : "r"(nothing)
+                     : "x0", "x9", "memory");
+}
+
+/* A frame that makes no sense is a SIGSEGV each time, and the handler's flags hold for it too. */
+static void senseless_frames(void)
+{
+    static char memory[65536];
+    stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+    volatile int caught = 0;
+    /* Linux has lost the program's stack pointer by then. */
+    CHECK(sigaltstack(&stack, NULL) == 0);
+    handle(SIGSEGV, leave, SA_NODEFER | SA_ONSTACK);
+    for (volatile int i = 0; i < 3; i++)
+        if (!sigsetjmp(back, 0))
+            return_by_nothing();
+        else
+            caught++;
+    CHECK(caught == 3);
+    CHECK(told.si_signo == SIGSEGV && told.si_code == SEGV_ACCERR);
+
+    handle(SIGSEGV, leave, SA_NODEFER | SA_ONSTACK | SA_RESETHAND);
+    if (!sigsetjmp(back, 0))
+        return_by_nothing();
+    struct sigaction action;
+    CHECK(sigaction(SIGSEGV, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
+    stack.ss_flags = SS_DISABLE;
+    CHECK(sigaltstack(&stack, NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -233,6 +271,7 @@ int main(int argc, char **argv)
     registers();
     masks();
     alternate_stack();
+    senseless_frames();
     if (failures == 0)
         puts("all is well");
     return failures != 0;

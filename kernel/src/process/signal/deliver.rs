@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND};
+use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL};
 use mm::Errno;
 
 use super::{Default, Signal, default_of, frame};
@@ -94,7 +94,10 @@ fn before_user(thread: &Thread, frame: &mut UserFrame) {
 /// `rt_sigreturn`: takes the program back to where a handler interrupted it. A frame that makes no sense is a `SIGSEGV`.
 pub(crate) fn return_from_handler(thread: &Thread, frame: &mut UserFrame) -> ! {
     if frame::restore(thread, frame).is_err() {
-        refuse_frame(thread, frame);
+        // As Linux says it: whether anything is mapped there or above.
+        let mapped = frame.sp < thread.process.space.lock().end_of_mappings();
+        let code = if mapped { SEGV_ACCERR } else { SEGV_MAPERR };
+        refuse_frame(thread, frame, code);
     }
     thread
         .attention
@@ -102,39 +105,50 @@ pub(crate) fn return_from_handler(thread: &Thread, frame: &mut UserFrame) -> ! {
     leave(thread, frame)
 }
 
-/// Lets `frame` run the handler when EL0 is entered.
+/// Lets `frame` run the handler when EL0 is entered; where there is no place for its frame, that is a `SIGSEGV`.
 fn handle(thread: &Thread, frame: &mut UserFrame, signal: Signal, action: SignalAction) {
+    if enter(thread, frame, &signal, &action).is_err() {
+        refuse_frame(thread, frame, SI_KERNEL);
+    }
+}
+
+/// Makes `frame` enter the handler of `action`, and does to the thread's signals what its flags ask for.
+///
+/// # Errors
+/// `EFAULT` where the handler's frame can't be written; `frame` is as it was.
+fn enter(
+    thread: &Thread,
+    frame: &mut UserFrame,
+    signal: &Signal,
+    action: &SignalAction,
+) -> Result<(), Errno> {
     if action.flags & u64::from(SA_RESETHAND) != 0 {
         let reset = SignalAction {
             handler: SIG_DFL,
-            ..action
+            ..*action
         };
         // Only SIGKILL and SIGSTOP are refused, and they have no handler.
         let _ = thread.process.actions.lock().set(signal.number, reset);
     }
-    if frame::push(thread, frame, &signal, &action).is_err() {
-        return refuse_frame(thread, frame);
-    }
+    frame::push(thread, frame, signal, action)?;
     let mut signals = thread.signals.lock();
     signals.blocked.0 |= action.mask;
     if action.flags & u64::from(SA_NODEFER) == 0 {
         signals.blocked = signals.blocked.with(signal.number);
     }
     thread.attention.store(signals.is_due(), Ordering::Release);
+    Ok(())
 }
 
-/// The stack pointer leads nowhere: `SIGSEGV`, by its handler on an alternate stack if there is one, and otherwise for good.
-fn refuse_frame(thread: &Thread, frame: &mut UserFrame) {
-    let signal = Signal::bad_stack(frame.sp);
+/// The stack pointer leads nowhere: `SIGSEGV` with `code`, by its handler on an alternate stack if there is one, and otherwise for good.
+fn refuse_frame(thread: &Thread, frame: &mut UserFrame, code: u32) {
+    let signal = Signal::bad_stack(code, frame.sp);
     let action = thread.process.actions.lock().get(signal.number);
     let blocked = thread.signals.lock().blocked.contains(signal.number);
     let handled = action.handler != SIG_DFL && action.handler != SIG_IGN && !blocked;
-    if !handled || frame::push(thread, frame, &signal, &action).is_err() {
+    if !handled || enter(thread, frame, &signal, &action).is_err() {
         end(thread, frame, signal);
     }
-    let mut signals = thread.signals.lock();
-    signals.blocked.0 |= action.mask;
-    signals.blocked = signals.blocked.with(signal.number);
 }
 
 fn is_ignored(signal: u8, action: &SignalAction) -> bool {

@@ -92,10 +92,10 @@ impl Signal {
     }
 
     /// The `SIGSEGV` for a stack pointer that no signal frame can be put at or taken from.
-    fn bad_stack(sp: u64) -> Self {
+    fn bad_stack(code: u32, sp: u64) -> Self {
         Self {
             number: number::SIGSEGV,
-            code: linux::SI_KERNEL as i32,
+            code: code as i32,
             detail: sp,
             origin: Origin::Kernel,
         }
