@@ -19,6 +19,8 @@ const LINE: LineConfig = LineConfig {
 /// The divisor's registers, UARTIBRD and UARTFBRD: its whole part, and its 64ths (PL011 TRM, 3.3.5 and 3.3.6).
 const WHOLE_DIVISOR: usize = 0x24;
 const DIVISOR_64THS: usize = 0x28;
+/// UARTDR (PL011 TRM, 3.3.1).
+const DATA: usize = 0x00;
 /// UARTCR, and its bit that says that the device is on (3.3.8).
 const CONTROL: usize = 0x30;
 const CONTROL_ENABLED: u32 = 1;
@@ -76,7 +78,7 @@ impl Serial {
 /// because what device trees say of its clock is not always true; unless its rate is a little off.
 fn pl011(registers: PhysRange, clock: impl FnOnce() -> Option<u32>) -> Option<Serial> {
     let window = memory::map_device(registers)?;
-    // SAFETY: the window maps the device's registers, of which these are some; reading them changes nothing.
+    // SAFETY: the window maps the device's registers, of which these are some; reading them takes a byte that has come at most.
     let read = |register| unsafe { window.add(register).cast::<u32>().read_volatile() };
     let is_on = read(CONTROL) & CONTROL_ENABLED != 0;
     let divisor = read(WHOLE_DIVISOR) << 6 | read(DIVISOR_64THS);
@@ -89,6 +91,8 @@ fn pl011(registers: PhysRange, clock: impl FnOnce() -> Option<u32>) -> Option<Se
                 core::hint::spin_loop();
             }
             uart.enable(LINE, BAUD_RATE, clock).ok()?;
+            // What came before is gone. QEMU passes nothing on before somebody has read, and nobody reads an empty queue.
+            read(DATA);
         }
         // One that is off takes a few bytes and then none: whoever waited for room would wait for ever.
         None if !is_on => return None,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use super::report;
-use super::session::{Session, Verdict};
+use super::session::{InQemu, Session, Verdict};
 use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
@@ -43,7 +43,7 @@ pub(crate) struct Bench {
 /// The machine that runs at present, if one does. There is never more than one.
 #[derive(Default)]
 struct Current {
-    session: Option<(String, Session)>,
+    session: Option<(String, Session<InQemu>)>,
 }
 
 /// The trials: each test on each of `machines`.
@@ -113,7 +113,7 @@ impl Current {
     }
 
     /// The machine of this name, booted if another runs or none.
-    fn session(&mut self, bench: &Bench) -> Result<&mut Session> {
+    fn session(&mut self, bench: &Bench) -> Result<&mut Session<InQemu>> {
         let name = bench.name();
         if let Some((running, session)) = self.session.take() {
             if running == name {
@@ -144,7 +144,7 @@ impl Bench {
         }
     }
 
-    fn boot(&self) -> Result<Session> {
+    fn boot(&self) -> Result<Session<InQemu>> {
         let load = Load {
             kernel: &self.kernel,
             archive: None,

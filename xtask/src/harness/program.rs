@@ -184,7 +184,7 @@ fn own_file(extension: &str) -> Result<PathBuf> {
 
 impl Expected {
     /// Compares, and tells everything that came out if something differs.
-    fn compare(&self, end: &End, out: &str, err: &str) -> Result<()> {
+    pub(super) fn compare(&self, end: &End, out: &str, err: &str) -> Result<()> {
         let Some(difference) = self.difference(end, out, err) else {
             return Ok(());
         };

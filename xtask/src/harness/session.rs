@@ -1,4 +1,4 @@
-//! One boot of the in-kernel harness, from `ktest: ready` until it fails, hangs or is told to end.
+//! One boot of the in-kernel harness, from `ktest: ready` until it fails, hangs or is told to end: in QEMU, or on a board.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{ChildStdin, Command, Stdio};
@@ -17,10 +17,29 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How much of a test's output is kept for the report of its failure.
 const KEPT: usize = 64 << 10;
 
+/// The other end of a machine's serial line, and what there is to know of the machine besides.
+pub(crate) trait Console {
+    /// Sends a line.
+    fn send(&mut self, line: &str) -> Result<()>;
+    /// The next line, with names for a panic's addresses.
+    fn receive(&mut self, deadline: Instant) -> Result<String, End>;
+    /// How the machine ended, in words, if it has.
+    fn how_it_ended(&mut self) -> String;
+    /// Waits until the machine has ended, at most until `deadline`.
+    fn wait_for_end(&mut self, deadline: Instant);
+    /// Ends the machine, if that is possible.
+    fn end(&mut self);
+}
+
 /// A machine that runs in-kernel tests.
-pub(crate) struct Session {
+pub(crate) struct Session<C> {
+    console: C,
+}
+
+/// A machine in QEMU.
+pub(crate) struct InQemu {
     qemu: Process,
-    console: ChildStdin,
+    keys: ChildStdin,
     lines: Receiver<String>,
 }
 
@@ -33,20 +52,15 @@ pub(crate) enum Verdict {
     Failed(String),
 }
 
-impl Session {
-    /// Boots, and waits until the harness is ready.
-    pub(crate) fn start(
-        command: &mut Command,
-        annotator: &Arc<Annotator>,
-        timeout: Duration,
-    ) -> Result<Self> {
+impl InQemu {
+    fn start(command: &mut Command, annotator: &Arc<Annotator>) -> Result<Self> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut qemu = Process::spawn(command)?;
         let child = qemu.child();
-        let (Some(console), Some(out), Some(err)) =
+        let (Some(keys), Some(out), Some(err)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             bail!("QEMU has lost its streams");
@@ -54,7 +68,57 @@ impl Session {
         let (sender, lines) = channel();
         read_lines(out, sender.clone(), annotator.clone());
         read_lines(err, sender, annotator.clone());
-        let mut session = Session { qemu, console, lines };
+        Ok(InQemu { qemu, keys, lines })
+    }
+}
+
+impl Console for InQemu {
+    fn send(&mut self, line: &str) -> Result<()> {
+        writeln!(self.keys, "{line}")
+            .and_then(|()| self.keys.flush())
+            .context("the machine has ended")
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Result<String, End> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.lines.recv_timeout(left).map_err(|error| match error {
+            RecvTimeoutError::Timeout => End::TimedOut,
+            RecvTimeoutError::Disconnected => End::Died,
+        })
+    }
+
+    fn how_it_ended(&mut self) -> String {
+        match self.qemu.wait_until(Instant::now() + LAST_WORDS) {
+            Ok(Some(status)) => format!("the machine ended ({status})"),
+            _ => "the machine closed its console".to_owned(),
+        }
+    }
+
+    fn wait_for_end(&mut self, deadline: Instant) {
+        // One that doesn't obey is ended when it is dropped.
+        let _ = self.qemu.wait_until(deadline);
+    }
+
+    fn end(&mut self) {
+        self.qemu.end();
+    }
+}
+
+impl Session<InQemu> {
+    /// Boots, and waits until the harness is ready.
+    pub(crate) fn start(
+        command: &mut Command,
+        annotator: &Arc<Annotator>,
+        timeout: Duration,
+    ) -> Result<Self> {
+        Self::begin(InQemu::start(command, annotator)?, timeout)
+    }
+}
+
+impl<C: Console> Session<C> {
+    /// Waits until the harness is ready.
+    pub(crate) fn begin(console: C, timeout: Duration) -> Result<Self> {
+        let mut session = Session { console };
         let mut output = Output::default();
         match session.next_matching(Instant::now() + timeout, &mut output, |line| {
             matches!(line, Line::Ready)
@@ -66,7 +130,7 @@ impl Session {
 
     /// The names of all tests.
     pub(crate) fn list(&mut self, timeout: Duration) -> Result<Vec<String>> {
-        self.send("list")?;
+        self.console.send("list")?;
         let mut names = Vec::new();
         let mut output = Output::default();
         let found = self.next_matching(Instant::now() + timeout, &mut output, |line| {
@@ -86,7 +150,7 @@ impl Session {
 
     /// Runs one test. After a failure there is no machine any more.
     pub(crate) fn run(&mut self, test: &str, timeout: Duration) -> Verdict {
-        if let Err(error) = self.send(&format!("run {test}")) {
+        if let Err(error) = self.console.send(&format!("run {test}")) {
             return Verdict::Failed(format!("{error:#}"));
         }
         let mut output = Output::default();
@@ -100,7 +164,7 @@ impl Session {
             Ok(_) => Verdict::Passed,
             Err(end) => {
                 let message = self.obituary("the test was over", end, &output);
-                self.qemu.end();
+                self.console.end();
                 Verdict::Failed(message)
             }
         }
@@ -108,16 +172,9 @@ impl Session {
 
     /// Ends the machine in good order.
     pub(crate) fn exit(mut self) {
-        // One that doesn't obey is ended when it is dropped.
-        if self.send("exit").is_ok() {
-            let _ = self.qemu.wait_until(Instant::now() + LAST_WORDS);
+        if self.console.send("exit").is_ok() {
+            self.console.wait_for_end(Instant::now() + LAST_WORDS);
         }
-    }
-
-    fn send(&mut self, line: &str) -> Result<()> {
-        writeln!(self.console, "{line}")
-            .and_then(|()| self.console.flush())
-            .context("the machine has ended")
     }
 
     /// The next line that `wanted` takes. What comes before that is output.
@@ -128,14 +185,7 @@ impl Session {
         mut wanted: impl FnMut(&Line) -> bool,
     ) -> Result<Line, End> {
         loop {
-            let text = match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(text) => text,
-                Err(RecvTimeoutError::Timeout) => return Err(End::TimedOut),
-                Err(RecvTimeoutError::Disconnected) => return Err(End::Died),
-            };
+            let text = self.console.receive(deadline)?;
             let line = protocol::parse(&text);
             if wanted(&line) {
                 return Ok(line);
@@ -150,7 +200,7 @@ impl Session {
     fn last_words(&mut self, failure: &Failure, mut output: Output) -> String {
         // The machine ends by itself after a failure; the end of its streams is the end of its words.
         let _ = self.next_matching(Instant::now() + LAST_WORDS, &mut output, |_| false);
-        self.qemu.end();
+        self.console.end();
         format!("{failure}{}", output.quoted())
     }
 
@@ -158,18 +208,17 @@ impl Session {
     fn obituary(&mut self, awaited: &str, end: End, output: &Output) -> String {
         let why = match end {
             End::TimedOut => format!("timed out before {awaited}"),
-            End::Died => match self.qemu.wait_until(Instant::now() + LAST_WORDS) {
-                Ok(Some(status)) => format!("the machine ended ({status}) before {awaited}"),
-                _ => format!("the machine closed its console before {awaited}"),
-            },
+            End::Died => format!("{} before {awaited}", self.console.how_it_ended()),
         };
         format!("{why}{}", output.quoted())
     }
 }
 
 /// Why no line comes.
-enum End {
+pub(crate) enum End {
+    /// Time ran out.
     TimedOut,
+    /// The machine has ended.
     Died,
 }
 
@@ -241,7 +290,7 @@ mod tests {
             esac
         done"#;
 
-    fn start(script: &str, timeout: Duration) -> Result<Session> {
+    fn start(script: &str, timeout: Duration) -> Result<Session<InQemu>> {
         let annotator = Arc::new(Annotator::new(std::env::current_exe().unwrap()));
         Session::start(Command::new("sh").args(["-c", script]), &annotator, timeout)
     }

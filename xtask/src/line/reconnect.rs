@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Address, Lost, Port};
-use crate::say;
-
 /// How often to look whether the line is there again.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -15,6 +13,8 @@ pub(crate) struct Line {
     address: Address,
     baud: u32,
     port: Option<Port>,
+    /// The line was lost, and nobody has been told.
+    just_lost: bool,
     looked: Instant,
 }
 
@@ -23,7 +23,9 @@ pub(crate) struct Line {
 pub(crate) enum Heard {
     /// So many bytes; none if none came.
     Bytes(usize),
-    /// The line is there again after it was away.
+    /// The line has gone away.
+    Lost,
+    /// It is there again.
     Back,
 }
 
@@ -35,6 +37,7 @@ impl Line {
             address,
             baud,
             port: Some(port),
+            just_lost: false,
             looked: Instant::now(),
         })
     }
@@ -56,6 +59,9 @@ impl Line {
 
     /// What has come; waits for at most `patience`. Looks for the line where it is away.
     pub(crate) fn read(&mut self, buffer: &mut [u8], patience: Duration) -> Heard {
+        if std::mem::take(&mut self.just_lost) {
+            return Heard::Lost;
+        }
         let Some(port) = &mut self.port else {
             return self.look(patience);
         };
@@ -63,7 +69,8 @@ impl Line {
             Ok(length) => Heard::Bytes(length),
             Err(Lost) => {
                 self.lose();
-                Heard::Bytes(0)
+                self.just_lost = false;
+                Heard::Lost
             }
         }
     }
@@ -79,11 +86,8 @@ impl Line {
 
     fn lose(&mut self) {
         self.port = None;
+        self.just_lost = true;
         self.looked = Instant::now();
-        say::warning(&format!(
-            "{} is gone; put the cable back, I'm waiting",
-            self.address
-        ));
     }
 
     fn look(&mut self, patience: Duration) -> Heard {
@@ -96,7 +100,6 @@ impl Line {
         match Port::open(&self.address, self.baud) {
             Ok(port) => {
                 self.port = Some(port);
-                say::note(&format!("{} is back", self.address));
                 Heard::Back
             }
             Err(_) => Heard::Bytes(0),

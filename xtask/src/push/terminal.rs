@@ -9,8 +9,10 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
 
+use super::transfer::{back, gone};
 use crate::console::Annotator;
 use crate::line::{Heard, Line, wait_for_one};
+use crate::say;
 
 /// Ctrl-], which leaves.
 const ESCAPE: u8 = 0x1d;
@@ -42,8 +44,12 @@ pub(crate) fn run(line: &mut Line, annotator: &Annotator, timeout: Option<Durati
     loop {
         wait(line, &keys)?;
         let mut bytes = [0; 4096];
-        if let Heard::Bytes(length) = line.read(&mut bytes, Duration::ZERO) {
-            out.write(&bytes[..length])?;
+        match line.read(&mut bytes, Duration::ZERO) {
+            Heard::Bytes(length) => out.write(&bytes[..length])?,
+            // Where the other end is a machine in QEMU that has ended, that has said all.
+            Heard::Lost if annotator.verdict().is_some() => {}
+            Heard::Lost => say::warning(&gone(line)),
+            Heard::Back => say::note(&back(line)),
         }
         if keys.ready() {
             match keys.read() {

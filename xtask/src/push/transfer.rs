@@ -65,6 +65,16 @@ pub(crate) fn send(
     transfer.run(load.kernel.len() + load.archive.len(), patience)
 }
 
+/// What to say when the line has gone away.
+pub(super) fn gone(line: &Line) -> String {
+    format!("{} is gone; put the cable back", line.address())
+}
+
+/// What to say when it is there again.
+pub(super) fn back(line: &Line) -> String {
+    format!("{} is back", line.address())
+}
+
 fn job<'a>(load: &Load<'a>) -> Result<Job<'a>> {
     ensure!(
         load.words.len() <= WORDS,
@@ -147,7 +157,11 @@ impl Transfer<'_> {
             .line
             .read(&mut bytes, patience.clamp(Duration::from_millis(1), ADVICE))
         {
-            line::Heard::Back => self.sender.reconnected(),
+            line::Heard::Lost => self.progress.advice(&gone(self.line)),
+            line::Heard::Back => {
+                self.progress.advice(&back(self.line));
+                self.sender.reconnected();
+            }
             line::Heard::Bytes(length) => self.hear(&bytes[..length])?,
         }
         Ok(())

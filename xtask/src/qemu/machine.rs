@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::placement::{Placement, loader};
+use super::placement::{Placement, comma_doubled, loader};
 use super::raspi::Raspi;
 use crate::compile::Kernel;
 use crate::exit::{self, WithStatus};
@@ -99,20 +99,23 @@ pub(crate) enum Debugger {
 }
 
 /// What the machine's serial line is connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Serial {
     /// QEMU's standard input and output.
     Both,
     /// QEMU's standard output. The program reads QEMU's standard input by semihosting, which knows its end.
     Output,
+    /// A socket of this machine at which QEMU listens, for one after the other.
+    Socket(PathBuf),
 }
 
 impl Serial {
     /// The value of QEMU's option.
-    pub(super) fn argument(self) -> &'static str {
+    pub(super) fn argument(&self) -> String {
         match self {
-            Serial::Both => "stdio",
-            Serial::Output => "file:/dev/stdout",
+            Serial::Both => "stdio".to_owned(),
+            Serial::Output => "file:/dev/stdout".to_owned(),
+            Serial::Socket(path) => format!("unix:{},server=on,wait=off", comma_doubled(path)),
         }
     }
 }
@@ -150,8 +153,8 @@ impl Machine {
     ) -> Result<Command> {
         let mut command = Command::new(qemu);
         match &self.raspi {
-            Some(raspi) => raspi.describe(&mut command, serial),
-            None => self.describe(&mut command, serial),
+            Some(raspi) => raspi.describe(&mut command, &serial),
+            None => self.describe(&mut command, &serial),
         }
         if self.icount == Icount::Measuring {
             add(
@@ -176,11 +179,11 @@ impl Machine {
     }
 
     /// Adds the machine `virt` and its serial line to a command line.
-    fn describe(&self, command: &mut Command, serial: Serial) {
+    fn describe(&self, command: &mut Command, serial: &Serial) {
         command.args(["-machine", &self.machine_argument(), "-cpu", &self.cpu]);
         command.args(["-smp", &self.cores.to_string(), "-m", &self.memory.text]);
         // Debian's smallest QEMU lacks the network card's ROM, without which the default card stops QEMU.
-        command.args(["-nic", "none", "-serial", serial.argument()]);
+        command.args(["-nic", "none", "-serial", &serial.argument()]);
     }
 
     fn machine_argument(&self) -> String {

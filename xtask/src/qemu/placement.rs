@@ -101,7 +101,7 @@ pub(crate) fn loader(file: &Path, address: u64) -> String {
 }
 
 /// A path inside one of QEMU's lists of options, where a comma is written twice.
-fn comma_doubled(path: &Path) -> String {
+pub(super) fn comma_doubled(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 

@@ -53,10 +53,10 @@ impl Raspi {
     pub(crate) const CORES: u16 = 4;
 
     /// Adds the machine, its tree and its serial lines to a command line.
-    pub(super) fn describe(&self, command: &mut Command, serial: Serial) {
+    pub(super) fn describe(&self, command: &mut Command, serial: &Serial) {
         command.args(["-machine", self.model.name(), "-dtb"]);
         command.arg(short(&self.tree));
         // The first line is the PL011, which a board's Bluetooth uses; the tree names the second, the mini UART.
-        command.args(["-serial", "null", "-serial", serial.argument()]);
+        command.args(["-serial", "null", "-serial", &serial.argument()]);
     }
 }

@@ -36,8 +36,11 @@ Examples:
 
 Exit status: the program's own, as with `cargo xtask run`; 124 if time ran out; 125 if the board wasn't reached; 0 after Ctrl-].")]
 pub(crate) struct Push {
+    /// The line: a serial device, `unix:PATH` or `tcp:HOST:PORT`
+    #[arg(long, value_name = "PORT")]
+    port: Address,
     #[command(flatten)]
-    port: PortOptions,
+    line: LineOptions,
     /// Have the kernel wait for the next when the program has ended, instead of switching the board off
     ///
     /// What has come already, and is the same the next time, needn't come again. The board's other cores stay outside.
@@ -56,23 +59,13 @@ pub(crate) struct Push {
 
 /// The line to the board.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct PortOptions {
-    /// The line: a serial device, `unix:PATH` or `tcp:HOST:PORT`
-    #[arg(long, value_name = "PORT")]
-    port: Address,
-    /// The device's baud rate
+pub(crate) struct LineOptions {
+    /// The baud rate of the serial device
     #[arg(long, value_name = "RATE", default_value_t = BAUD)]
-    pub(crate) baud: u32,
+    pub(super) baud: u32,
     /// Give up if no board answers for so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
-    pub(crate) wait: Duration,
-}
-
-impl PortOptions {
-    /// Opens the line.
-    pub(crate) fn open(&self) -> Result<Line> {
-        Line::open(self.port.clone(), self.baud)
-    }
+    pub(super) wait: Duration,
 }
 
 impl Push {
@@ -80,7 +73,7 @@ impl Push {
     pub(crate) fn run(self) -> Result<ExitCode> {
         // What is wrong should be said before anything gets built.
         self.program.check()?;
-        let mut line = self.port.open()?;
+        let mut line = Line::open(self.port.clone(), self.line.baud)?;
         let core = Core::ensure(&self.build)?;
         let kernel = compile::kernel(&core, Flavor::Plain)?;
         let load = Load {
@@ -91,9 +84,9 @@ impl Push {
         };
         let sent = transfer::send(
             &mut line,
-            self.port.baud,
+            self.line.baud,
             &load,
-            self.port.wait,
+            self.line.wait,
             &mut Bar::default(),
         )?;
         say::note(&told(&sent, load.kernel.len() + load.archive.len()));

@@ -2,20 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use libtest_mimic::{Arguments, FormatSetting, Trial};
 
+use super::push::LineOptions;
 use crate::bench;
 use crate::compile::{self, Flavor};
 use crate::harness::boards::Boards;
+use crate::harness::on_board::{self, Board};
 use crate::harness::{
     boots, c_programs, card_check, cards, early, errata, host, huge_pages, kernel, loads, oracle, program,
     refusals, report,
 };
+use crate::line::{Address, Line};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::machine::{Debugger, Icount, Machine};
 use crate::setup::core::Core;
@@ -49,6 +52,7 @@ Examples:
   cargo xtask test host::mm                        the unit tests of the crate mm
   cargo xtask test kernel:: --cpu cortex-a72       the in-kernel tests on one CPU model
   cargo xtask test --machine raspi3b               all of them on a Raspberry Pi 3
+  cargo xtask test --port /dev/ttyUSB0             the same on a board whose card holds the loader
   cargo xtask test boot:: --list                   the names of the boot tests
   cargo xtask test bench::                         whether a call costs more than it did
   cargo xtask test program::hello --exact          one test
@@ -66,6 +70,11 @@ pub(crate) struct Test {
     /// Have each machine wait for a debugger on port 1234 (best with the name of one test)
     #[arg(long)]
     gdb: bool,
+    /// Run the in-kernel and program tests on a board, at this serial device, `unix:PATH` or `tcp:HOST:PORT`
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["gdb", "machine", "cpu", "memory", "smp", "gic", "el2", "el3", "icount"])]
+    port: Option<Address>,
+    #[command(flatten)]
+    line: LineOptions,
     #[command(flatten)]
     machine: MachineOptions,
     #[command(flatten)]
@@ -135,6 +144,9 @@ impl Test {
     }
 
     fn trials(&self) -> Result<Vec<Trial>> {
+        if let Some(port) = &self.port {
+            return self.trials_on_board(port);
+        }
         let mut trials = Vec::new();
         if self.is_wanted(Kind::Host) {
             self.add_host(&mut trials);
@@ -194,6 +206,30 @@ impl Test {
         Ok(trials)
     }
 
+    /// In-kernel and program tests on the board at `port`. Programs are few and small: all goes over the line.
+    fn trials_on_board(&self, port: &Address) -> Result<Vec<Trial>> {
+        let line = Line::open(port.clone(), self.line.baud)?;
+        let words = self.kernel.words_on_a_board(Terminals::NONE).join(" ");
+        let timeout = self.timeout.unwrap_or(TIMEOUT);
+        let print_times = report::is_for_people(&self.libtest);
+        let board = Board::new(line, self.line.baud, self.line.wait, timeout).with(words, print_times);
+        let board = Arc::new(Mutex::new(board));
+        let core = Core::ensure(&self.build)?;
+        let mut trials = Vec::new();
+        if self.is_wanted(Kind::Kernel) {
+            let kernel = compile::kernel(&core, Flavor::Tests)?;
+            trials.extend(on_board::kernel_trials(&board, &kernel));
+        }
+        if self.is_wanted(Kind::Program) {
+            let kernel = compile::kernel(&core, Flavor::Plain)?;
+            let folder = compile::programs(&core)?;
+            let mut cases = program_list(&folder, &Machine::default())?;
+            cases.extend(refusals::tests(&folder, print_times)?.1);
+            trials.extend(on_board::program_trials(&board, &kernel, cases));
+        }
+        Ok(trials)
+    }
+
     fn bench_sides(&self, core: &Core, qemu: PathBuf) -> Result<bench::Sides> {
         Ok(bench::Sides {
             qemu,
@@ -236,17 +272,14 @@ impl Test {
         trials: &mut Vec<Trial>,
     ) -> Result<()> {
         let folder = compile::programs(core)?;
-        let list = workspace::root().join(PROGRAMS);
-        let list =
-            std::fs::read_to_string(&list).with_context(|| format!("could not read {}", list.display()))?;
-        let cases = program::parse_list(&list, &folder, &bench.machine)
-            .with_context(|| format!("{PROGRAMS} is not as it should be"))?;
+        let cases = program_list(&folder, &bench.machine)?;
         if self.is_wanted(Kind::Boot) {
             trials.extend(boards.cases(&cases, &folder).map(|case| case.trial(bench)));
             trials.extend(boards.skipped("boot::"));
             if self.machine.is_default() {
                 trials.extend(card_check::trials(&folder, bench));
                 trials.extend(cards::trials(&folder, bench));
+                trials.extend(crate::harness::push::trials(&folder, bench, boards));
                 trials.extend(loads::trials(&folder, bench));
             }
             trials.push(early::trial(&bench.kernel.elf, bench.print_times));
@@ -282,6 +315,14 @@ impl Test {
             ));
         }
     }
+}
+
+/// The program tests in the list of programs, which lie in `folder`.
+fn program_list(folder: &Path, machine: &Machine) -> Result<Vec<program::Case>> {
+    let list = workspace::root().join(PROGRAMS);
+    let list =
+        std::fs::read_to_string(&list).with_context(|| format!("could not read {}", list.display()))?;
+    program::parse_list(&list, folder, machine).with_context(|| format!("{PROGRAMS} is not as it should be"))
 }
 
 #[cfg(test)]
