@@ -16,7 +16,10 @@ impl<M: Machine> AddressSpace<M> {
         if request.only_moves() {
             match self.remap_short(&request) {
                 Some(answer) => answer,
-                None => match self.remap_in_one(&request) {
+                None => match self
+                    .remap_in_one(&request)
+                    .or_else(|| self.remap_and_keep(&request))
+                {
                     Some(answer) => answer,
                     None => self.remap_slices(request),
                 },
@@ -157,7 +160,7 @@ impl<M: Machine> AddressSpace<M> {
 
     /// Adds the copy of a mapping that stays. An unfaulted one, which is at home anywhere, does not merge with its own source: the
     /// two must stay apart.
-    fn add_beside_source(&mut self, copy: &Vma, source: PageRange) {
+    pub(super) fn add_beside_source(&mut self, copy: &Vma, source: PageRange) {
         let (prev, next) = self.tree.around(copy.start());
         let at_home_anywhere = copy.anon.is_none() && copy.is_anonymous();
         let is_source = |vma: &Vma| at_home_anywhere && !source.is_empty() && vma.range.covers(source);
@@ -169,7 +172,7 @@ impl<M: Machine> AddressSpace<M> {
 
     /// What `MREMAP_DONTUNMAP` makes of the source, whose pages are gone: it is not locked, and where it moved as a whole it is
     /// as if never written to.
-    fn empty_source(&mut self, source: PageRange) {
+    pub(super) fn empty_source(&mut self, source: PageRange) {
         self.tree.update(source.start(), |vma| {
             vma.flags -= VmaFlags::LOCKED_MASK;
             if vma.range == source {

@@ -6,6 +6,7 @@
 
 mod commit;
 mod grow;
+mod kept;
 mod plan;
 mod request;
 mod run;

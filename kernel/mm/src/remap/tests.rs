@@ -14,6 +14,8 @@ const TO: u64 = 0x2000_0000;
 const ARENA: u64 = 400;
 /// `MREMAP_MAYMOVE | MREMAP_FIXED`
 const MOVE: u64 = 3;
+/// `MOVE | MREMAP_DONTUNMAP`
+const KEEP: u64 = 7;
 
 /// Numbers that are random enough (xorshift64).
 struct Random(u64);
@@ -84,12 +86,12 @@ impl World {
     }
 
     /// One call for all.
-    fn move_at_once(&mut self, old: u64, len: u64, new: u64) -> bool {
-        self.space.mremap(old, len, len, MOVE, new).is_ok()
+    fn move_at_once(&mut self, old: u64, len: u64, new: u64, flags: u64) -> bool {
+        self.space.mremap(old, len, len, flags, new).is_ok()
     }
 
     /// A call for each mapping, as far as they succeed.
-    fn move_one_by_one(&mut self, old: u64, len: u64, new: u64) -> bool {
+    fn move_one_by_one(&mut self, old: u64, len: u64, new: u64, flags: u64) -> bool {
         let mappings = self.in_range(old, old + len);
         if mappings.first().is_none_or(|first| first.start().get() > old) {
             return false;
@@ -97,7 +99,7 @@ impl World {
         mappings.iter().all(|vma| {
             let (start, end) = (vma.start().get().max(old), vma.end().get().min(old + len));
             self.space
-                .mremap(start, end - start, end - start, MOVE, new + (start - old))
+                .mremap(start, end - start, end - start, flags, new + (start - old))
                 .is_ok()
         })
     }
@@ -158,9 +160,16 @@ fn moving_all_at_once_is_moving_one_after_another() {
                 random.below(ARENA - pages + 1)
             };
             let (old, new) = (from + page * P, to + target * P);
+            let flags = if random.below(4) == 0 { KEEP } else { MOVE };
+            if random.below(2) == 0 {
+                // Room for it, so that it need not be cleared first.
+                for world in [&mut once, &mut each] {
+                    world.space.munmap(new, pages * P).expect("room");
+                }
+            }
             let (a, b) = (
-                once.move_at_once(old, pages * P, new),
-                each.move_one_by_one(old, pages * P, new),
+                once.move_at_once(old, pages * P, new, flags),
+                each.move_one_by_one(old, pages * P, new, flags),
             );
             assert_eq!(a, b, "seed {seed}");
             assert_eq!(
@@ -187,7 +196,7 @@ fn many_mappings_move_through_few_nodes() {
     }
     let before = world.space.tree.nodes_visited();
     let target = 0x5000_0000_0000;
-    assert!(world.move_at_once(FROM, count * P, target));
+    assert!(world.move_at_once(FROM, count * P, target, MOVE));
     let visited = world.space.tree.nodes_visited() - before;
     assert!(visited <= 200, "{visited} nodes");
     assert_eq!(world.in_range(target, target + count * P).len(), count as usize);

@@ -17,6 +17,7 @@ mod highest;
 mod inner;
 mod iter;
 mod leaf;
+mod leave;
 mod lone;
 mod modify;
 mod path;

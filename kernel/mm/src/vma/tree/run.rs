@@ -184,7 +184,7 @@ impl VmaTree {
     }
 
     /// Puts a run of `len` bytes in, at `to`.
-    fn hang_run(&mut self, run: &mut Piece, to: u64, len: u64) {
+    pub(super) fn hang_run(&mut self, run: &mut Piece, to: u64, len: u64) {
         if self.is_empty() {
             self.set_first(run, to, None);
             return self.plant_piece(run);

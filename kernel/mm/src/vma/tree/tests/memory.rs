@@ -4,8 +4,8 @@ use super::model::Random;
 use super::runs::{free_place, random_tree, whole_mappings};
 use super::{anonymous, pages};
 use crate::vma::tree::pool::NodeId;
-use crate::vma::{Prot, VmaTree};
-use crate::{Errno, PAGE_SIZE, VirtAddr};
+use crate::vma::{Prot, Vma, VmaTree};
+use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 use std::vec::Vec;
 
 impl VmaTree {
@@ -107,5 +107,34 @@ fn what_is_reserved_for_moves_suffices() {
         }
         tree.release(hidden);
         tree.check();
+    }
+}
+
+#[test]
+fn what_is_reserved_for_a_run_that_leaves_copies_suffices() {
+    let mut random = Random(0xc0b1);
+    for round in 0..300 {
+        let count = 1 + random.below(if round % 10 == 0 { 5000 } else { 300 });
+        let mut tree = random_tree(&mut random, count);
+        let all = tree.all();
+        let range = whole_mappings(&mut random, &all);
+        let to = free_place(&mut random, &all, range, range.len());
+        let inside: Vec<Vma> = tree.iter(range).collect();
+        tree.reserve_moves(2, inside.len()).unwrap();
+        let (leaves, inners) = (tree.nodes_for(inside.len()), tree.nodes_for_moves(2));
+        let hidden = tree.squeeze((leaves.0 + inners.0, leaves.1 + inners.1));
+        tree.move_run_leaving(range, to, |vma| vma.anon = None);
+        tree.release(hidden);
+        tree.check();
+        let mut expected = all.clone();
+        for vma in expected.iter_mut().filter(|vma| range.overlaps(vma.range)) {
+            vma.anon = None;
+        }
+        expected.extend(inside.iter().map(|vma| {
+            let start = to + (vma.start() - range.start());
+            vma.moved_to(PageRange::between(start, start + vma.range.len()))
+        }));
+        expected.sort_by_key(Vma::start);
+        assert_eq!(tree.all(), expected);
     }
 }
