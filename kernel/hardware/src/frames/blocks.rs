@@ -91,10 +91,15 @@ impl FrameAllocator {
     #[cold]
     fn join(&mut self, index: usize) {
         if self.partial as usize != index || self.books.blocks[index].next != NO_BLOCK {
-            self.unlink(index, State::Whole);
-            self.forget_words(index);
-            self.give_to_heap(index);
+            self.give_up_split(index);
         }
+    }
+
+    /// Gives a split block whose frames are all there to the heap.
+    fn give_up_split(&mut self, index: usize) {
+        self.unlink(index, State::Whole);
+        self.forget_words(index);
+        self.give_to_heap(index);
     }
 
     /// Makes the frames of a block that is out as a block frames of their own.
@@ -157,8 +162,13 @@ impl FrameAllocator {
         unsafe { self.heap.dealloc(linear, BLOCK_LAYOUT) };
     }
 
-    /// Puts a block that is in no list at the front of the list of split blocks.
+    /// Puts a block that is in no list at the front of the list of split blocks. What stood there with all its frames, as the last
+    /// split block, is the last no more.
     pub(super) fn link(&mut self, index: usize) {
+        let first = self.books.blocks.get(self.partial as usize);
+        if first.is_some_and(|first| first.free == FRAMES) {
+            self.give_up_split(self.partial as usize);
+        }
         let next = self.partial;
         let block = &mut self.books.blocks[index];
         (block.state, block.previous, block.next) = (State::Partial, NO_BLOCK, next);

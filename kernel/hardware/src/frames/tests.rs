@@ -115,6 +115,19 @@ fn a_block_may_be_given_back_frame_by_frame() {
 }
 
 #[test]
+fn the_last_split_block_is_a_block_again_when_another_is_split() {
+    let mut frames = with(2, &[(0, 1024)]);
+    let frame = frames.take().unwrap();
+    let block = frames.take_block().unwrap();
+    frames.give(frame);
+    // This splits the block that is out, behind the one that has all its frames by then.
+    frames.give(block);
+    let whole = frames.take_block().unwrap();
+    assert_eq!(whole, PhysAddr::new(frame.get() & !(BLOCK_SIZE - 1)));
+    assert_eq!((frames.take_block(), frames.free()), (None, 1));
+}
+
+#[test]
 #[should_panic = "was not out"]
 fn a_frame_of_a_block_given_back_twice_is_noticed() {
     let mut frames = with(1, &[(0, 512)]);
