@@ -59,7 +59,8 @@ pub(crate) fn init() {
     *CONTROLLER.lock() = controller;
 }
 
-/// Sets a controller up for the timer's interrupt, `timer` as the device tree's reader counts. `None` where its registers can't be
+/// Sets a controller up for the timer's interrupt, `timer` as the device tree's reader counts, and for no other: one that a loader left on
+/// would come for ever, because nobody here asks its device why. `None` where its registers can't be
 /// mapped or it doesn't let the interrupt through.
 fn bring_up(found: InterruptController, timer: u32) -> Option<Controller> {
     match found {
@@ -68,6 +69,7 @@ fn bring_up(found: InterruptController, timer: u32) -> Option<Controller> {
             // SAFETY: the windows map the distributor and the CPU interface of a GICv2, and nothing else uses them.
             let mut gic = unsafe { GicV2::new(distributor.as_ptr().cast(), interface.as_ptr().cast()) };
             gic.setup();
+            gic.enable_all_interrupts(false);
             // To the non-secure side, bit 0 of the control register is group 1, which is all that it sees; without security
             // extensions it is group 0, to which all interrupts then belong.
             gic.enable_group0(true);
@@ -84,6 +86,7 @@ fn bring_up(found: InterruptController, timer: u32) -> Option<Controller> {
             let gic = unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributor, 1) };
             let mut gic = gic.ok()?;
             gic.setup(FIRST);
+            gic.enable_all_interrupts(false);
             GicCpuInterface::set_priority_mask(LOWEST_PRIORITY);
             let timer = private(timer);
             gic.enable_interrupt(timer, Some(FIRST), true).ok()?;

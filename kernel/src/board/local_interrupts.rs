@@ -12,7 +12,10 @@ use crate::memory;
 /// The registers, one of each kind for each of four cores.
 #[repr(C)]
 struct Registers {
-    _global: [u32; 16],
+    _global: [u32; 3],
+    /// Which core the interrupts of all other devices go to: bits 0 and 1, and their FIQ: bits 2 and 3.
+    routing: ReadPureWrite<u32>,
+    _more: [u32; 12],
     /// Which of its timers' lines interrupt a core: bits 0 to 3.
     timers: [ReadPureWrite<u32>; 4],
     _mailboxes: [u32; 4],
@@ -21,9 +24,13 @@ struct Registers {
 }
 
 const _: () = {
+    assert!(core::mem::offset_of!(Registers, routing) == 0x0c);
     assert!(core::mem::offset_of!(Registers, timers) == 0x40);
     assert!(core::mem::offset_of!(Registers, pending) == 0x60);
 };
+
+/// In `routing`: all to the last core, which sleeps with its interrupts masked.
+const ALL_TO_LAST: u32 = 0b1111;
 
 /// The controller, for the first core.
 pub(super) struct LocalController(UniqueMmioPointer<'static, Registers>);
@@ -36,8 +43,9 @@ impl LocalController {
         Some(Self(unsafe { UniqueMmioPointer::new(window.cast()) }))
     }
 
-    /// Lets the timer's line `line` interrupt the first core, and no other timer's.
+    /// Lets the timer's line `line` interrupt the first core, and no other: a device may have its interrupt on that a loader used.
     pub(super) fn enable_timer(&mut self, line: u32) {
+        field!(self.0, routing).write(ALL_TO_LAST);
         let [first, ..] = field!(self.0, timers).split();
         let mut first = first;
         first.write(1 << line);

@@ -36,6 +36,16 @@ const FAR_ARCHIVE: [&str; 5] = [
     "fdt set /chosen linux,initrd-end <0x100 0x1008000>",
 ];
 
+/// Switches on the interrupt of the serial device that U-Boot talks by, at the device and at the interrupt controller: some firmware
+/// leaves one so, which then comes for ever to a kernel that doesn't know it.
+fn left_on(model: Option<Model>) -> [&'static str; 2] {
+    match model {
+        None => ["mw.l 0x09000038 0x20", "mw.l 0x08000104 2"],
+        Some(Model::Raspi3b) => ["mw.l 0x3f215044 3", "mw.l 0x3f00b210 0x20000000"],
+        Some(Model::Raspi4b) => ["mw.l 0xfe215044 3", "mw.l 0xff84110c 0x20000000"],
+    }
+}
+
 /// How U-Boot starts the image, and what there is to find.
 #[derive(Clone, Copy, Debug)]
 enum Start {
@@ -155,6 +165,7 @@ impl Load {
                 "fdt set /chosen linux,initrd-end <{:#x}>",
                 archive_at + archive
             ));
+            commands.extend(left_on(self.model).map(str::to_owned));
             if self.model.is_some() {
                 commands.push(format!("mw.l {STUB_TREE:#x} ${{fdt_addr}}"));
             }
