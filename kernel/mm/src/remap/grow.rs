@@ -36,14 +36,16 @@ impl<M: Machine> AddressSpace<M> {
             return None;
         }
         let wanted = self.view().below_base(new_len, PAGE_SIZE)?;
-        let growth = self.tree.find_growth(&place, &vma, old_len, &wanted)?;
-        let target = growth.target().start();
+        let mut before = Place::NOWHERE;
+        let target = self
+            .tree
+            .find_growth(&place, &vma, old_len, &wanted, &mut before)?;
         let source = PageRange::between(old, old + old_len);
-        if let Err(errno) = self.try_to_move_pages(source, target) {
+        if let Err(errno) = self.try_to_move_pages(source, target.start()) {
             return Some(Err(errno));
         }
-        self.tree.move_to_grow(&place, &vma, old_len, &growth);
-        Some(Ok(target))
+        self.tree.move_to_grow(&place, &vma, old_len, &before, target);
+        Some(Ok(target.start()))
     }
 
     /// Whether the long way would find nothing against `bytes` more of `vma`.

@@ -189,7 +189,7 @@ impl<M: Machine> PageTables<M> {
         entries: &Range<usize>,
         range: PageRange,
     ) -> usize {
-        let (mut leaves, mut tables, mut count) = (false, false, 0);
+        let (mut leaves, mut tables, mut count) = (0, false, 0);
         for word in table.live(&self.machine).words(entries.clone()) {
             let entry = word.get();
             if entry.is_absent() {
@@ -200,10 +200,10 @@ impl<M: Machine> PageTables<M> {
                 word.set(entry.detached());
                 tables = true;
             } else {
-                leaves |= word.detach();
+                leaves |= word.take_valid().with_cached().raw();
             }
         }
-        if leaves || tables {
+        if Descriptor::from_raw(leaves).is_valid() || tables {
             self.flush(range, if tables { Reach::Walk } else { Reach::Leaf });
         }
         self.counters.written += count as u64;

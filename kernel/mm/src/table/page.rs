@@ -179,8 +179,14 @@ impl Word {
 
     /// Clears the valid bit of a leaf that the hardware may be updating; answers whether a TLB may hold the leaf.
     pub(super) fn detach(&self) -> bool {
+        self.take_valid().is_cached()
+    }
+
+    /// The same; answers what the leaf was.
+    #[inline]
+    pub(super) fn take_valid(&self) -> Descriptor {
         let mask = Descriptor::from_raw(u64::MAX).detached().raw();
-        Descriptor::from_raw(self.0.fetch_and(mask, Ordering::Relaxed)).is_cached()
+        Descriptor::from_raw(self.0.fetch_and(mask, Ordering::Relaxed))
     }
 
     /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.

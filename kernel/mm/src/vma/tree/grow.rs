@@ -10,41 +10,31 @@ use crate::PageRange;
 use crate::vma::Vma;
 use crate::vma::merge::{self, Relation};
 
-/// Where a mapping, or its first pages, can go to be longer: found by [`VmaTree::find_growth`], made by [`VmaTree::move_to_grow`].
-pub struct Growth {
-    /// The place of the mapping before which it goes.
-    before: Place,
-    target: PageRange,
-}
-
-impl Growth {
-    /// Where that is.
-    #[inline]
-    pub const fn target(&self) -> PageRange {
-        self.target
-    }
-}
-
 impl VmaTree {
     /// The highest place that `request` allows for the first `len` bytes of `vma`, the mapping at `from`, which cannot grow by so much
     /// where they are; if the tree is edited easily then: there is room in the leaf, each has a mapping behind it in its leaf, and
-    /// the longer mapping joins none. `None` says no more than that.
-    #[inline]
-    pub fn find_growth(&self, from: &Place, vma: &Vma, len: u64, request: &FreeRequest) -> Option<Growth> {
+    /// the longer mapping joins none. `before` becomes the place of the mapping before which they go. `None` says no more than that.
+    #[inline(always)]
+    pub fn find_growth(
+        &self,
+        from: &Place,
+        vma: &Vma,
+        len: u64,
+        request: &FreeRequest,
+        before: &mut Place,
+    ) -> Option<PageRange> {
         let needed = request.needed()?;
         // The room behind the last mapping would come first.
         if request.bounds.end().get() > self.total.span || needed > request.bounds.len() {
             return None;
         }
-        let mut before = Place::NOWHERE;
         let start = self.highest_place(&mut before.path, request, needed)?;
         let target = PageRange::between(start, start + request.len);
-        let growth = Growth { before, target };
-        self.is_easy(from, vma, len, &growth).then_some(growth)
+        self.is_easy(from, vma, len, before, target).then_some(target)
     }
 
-    #[inline]
-    fn is_easy(&self, from: &Place, vma: &Vma, len: u64, Growth { before, target }: &Growth) -> bool {
+    #[inline(always)]
+    fn is_easy(&self, from: &Place, vma: &Vma, len: u64, before: &Place, target: PageRange) -> bool {
         let leaf = self.leaf(&from.path);
         let (at, to) = (from.path.at(), before.path.at());
         if at + 1 >= leaf.len() || target.start().get() == before.path.base {
@@ -57,9 +47,9 @@ impl VmaTree {
         let goal = self.leaf(&before.path);
         let touches = before.path.base + goal.extents()[to].gap == target.end().get();
         // It does not touch itself: what it leaves lies between.
-        let apart = !touches || goal.prot(to) != vma.prot || (same_leaf && to == at);
+        let apart = !touches || (same_leaf && to == at) || goal.prot(to) != vma.prot;
         let room = goal.len() < LEAF || (same_leaf && is_whole);
-        !in_place && room && (apart || !self.joins(before, vma, *target))
+        !in_place && room && (apart || !self.joins(before, vma, target))
     }
 
     /// Whether `vma` at `target` joins the mapping at `next`, which it touches.
@@ -68,22 +58,29 @@ impl VmaTree {
         merge::can_merge(&vma.moved_to(target), &self.vma_at(next))
     }
 
-    /// Takes the first `len` bytes of `vma`, the mapping at `from`, away, and puts them in where `growth` says, as long as it says; if
-    /// the tree is as it was when that was found.
-    pub fn move_to_grow(&mut self, from: &Place, vma: &Vma, len: u64, growth: &Growth) {
+    /// Takes the first `len` bytes of `vma`, the mapping at `from`, away, and puts them in before the mapping at `before`, as long as
+    /// `target` is, if the tree is as it was when [`VmaTree::find_growth`] found that.
+    #[inline(always)]
+    pub fn move_to_grow(&mut self, from: &Place, vma: &Vma, len: u64, before: &Place, target: PageRange) {
         self.forget_plain();
-        let Growth { before, target } = growth;
         if from.path.steps[0].node == before.path.steps[0].node {
-            return self.grow_in_leaf(from, vma, len, growth);
+            self.grow_in_leaf(from, vma, len, before, target);
+        } else {
+            self.grow_elsewhere(from, vma, len, before, target);
         }
-        self.insert_before(&before.path, &vma.moved_to(*target));
+    }
+
+    /// [`VmaTree::move_to_grow`] from one leaf to another.
+    #[inline(never)]
+    fn grow_elsewhere(&mut self, from: &Place, vma: &Vma, len: u64, before: &Place, target: PageRange) {
+        self.insert_before(&before.path, &vma.moved_to(target));
         let rest = PageRange::between(vma.start() + len, vma.end());
         self.shrink_to(&from.path, vma, rest);
     }
 
     /// [`VmaTree::move_to_grow`] within one leaf, in one edit.
-    #[inline]
-    fn grow_in_leaf(&mut self, from: &Place, vma: &Vma, len: u64, Growth { before, target }: &Growth) {
+    #[inline(always)]
+    fn grow_in_leaf(&mut self, from: &Place, vma: &Vma, len: u64, before: &Place, target: PageRange) {
         let (at, to) = (from.path.at(), before.path.at());
         let leaf = self.leaves.get_mut(from.path.steps[0].node);
         let mut gap = target.start().get() - before.path.base;
@@ -122,11 +119,11 @@ impl VmaTree {
         };
         let next = leaf.extent_mut(now + 1);
         next.gap -= gap + target.len();
-        if next.gap == 0 {
+        let next_gap = next.gap;
+        if next_gap == 0 {
             change.sums.add_pair(leaf.pair(now + 1));
         }
-        let gap_at = |at: usize| leaf.extents()[at].gap;
-        change.added = gap_at(now).max(gap_at(now + 1)).max(gap_at(left_free));
+        change.added = gap.max(next_gap).max(leaf.extents()[left_free].gap);
         if at == 0 || now == 0 {
             leaf.head = Relation::Apart;
         }

@@ -36,7 +36,6 @@ use super::mapping::Vma;
 use crate::{Errno, PageRange, VirtAddr};
 use core::cell::Cell;
 pub use free::{Direction, FreeRequest};
-pub use grow::Growth;
 use inner::Inner;
 pub use iter::Iter;
 use leaf::Leaf;

@@ -104,7 +104,7 @@ impl Sums {
     }
 
     /// Those of a mapping of `len` bytes that is otherwise like `vma`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of_len(vma: &Vma, len: u64) -> Self {
         let mut sums = Self::of_bytes(vma, len);
         let sealed = vma.flags.contains(VmaFlags::SEALED);

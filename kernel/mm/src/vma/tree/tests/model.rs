@@ -332,12 +332,11 @@ impl Both {
         };
         let mut place = Place::NOWHERE;
         assert!(self.tree.seek(vma.start(), &mut place));
-        let Some(growth) = self.tree.find_growth(&place, &vma, len, &request) else {
-            return;
-        };
-        let target = growth.target();
+        let mut before = Place::NOWHERE;
+        let found = self.tree.find_growth(&place, &vma, len, &request, &mut before);
+        let Some(target) = found else { return };
         assert_eq!(Some(target.start()), self.free_in_model(&request), "{request:?}");
-        self.tree.move_to_grow(&place, &vma, len, &growth);
+        self.tree.move_to_grow(&place, &vma, len, &before, target);
         let source = PageRange::between(vma.start(), vma.start() + len);
         self.unmap_model(source);
         let copy = vma.with_range(source).moved_to(target);
