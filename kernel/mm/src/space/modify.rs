@@ -70,10 +70,11 @@ impl<M: Machine> AddressSpace<M> {
     /// `ENOMEM` at the limit of mappings, `EINVAL` for part of the vdso.
     #[inline(always)]
     pub(super) fn modify_at(&mut self, place: &Place, vma: &Vma, part: &Vma) -> Result<(), Errno> {
-        let sides = self.tree.sides_at(place, vma, part);
+        let beside = self.tree.beside(place, vma, part);
+        let sides = beside.sides_of(part);
         check_modify(&self.view(), vma, part.range, sides).map_err(|refusal| self.refuse(refusal))?;
         self.cut_blocks(part.range);
-        self.tree.modify_at(place, vma, part, sides);
+        self.tree.modify_at(place, vma, part, &beside, sides);
         Ok(())
     }
 

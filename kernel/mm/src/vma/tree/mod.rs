@@ -40,6 +40,7 @@ use inner::Inner;
 pub use iter::Iter;
 use leaf::Leaf;
 pub use lone::{LoneMove, Place};
+pub use modify::Beside;
 use pool::{NodeId, Pool};
 pub use run::Run;
 pub use slide::Slide;

@@ -9,6 +9,28 @@ use crate::vma::Vma;
 use crate::vma::merge::{self, Origin, Sides};
 use crate::{PageRange, VirtAddr};
 
+/// The neighbours that a part of a mapping may merge with: found by [`VmaTree::beside`].
+pub struct Beside {
+    prev: Option<Vma>,
+    next: Option<Vma>,
+}
+
+impl Beside {
+    const NOTHING: Self = Self {
+        prev: None,
+        next: None,
+    };
+
+    /// With which of them `part`, as it will be, merges.
+    #[inline]
+    pub fn sides_of(&self, part: &Vma) -> Sides {
+        if self.prev.is_none() && self.next.is_none() {
+            return Sides::default();
+        }
+        merge::sides(self.prev.as_ref(), part, self.next.as_ref(), Origin::Usual)
+    }
+}
+
 impl VmaTree {
     /// Makes `place` that of the mapping that holds `addr`, or else of the first one behind it; answers whether there is one.
     #[inline(always)]
@@ -26,30 +48,44 @@ impl VmaTree {
         self.leaf(&place.path).get(place.path.at(), place.path.base)
     }
 
-    /// With which neighbours `part` merges, which is a part of `vma`, the mapping at `place`, as it will be. It can only at an end of
-    /// that mapping.
-    #[inline]
-    pub fn sides_at(&self, place: &Place, vma: &Vma, part: &Vma) -> Sides {
-        if part.start() != vma.start() && part.end() != vma.end() {
-            return Sides::default();
+    /// The neighbours of `vma`, the mapping at `place`, at whose ends its part `part` lies: all that the part may merge with.
+    #[inline(always)]
+    pub fn beside(&self, place: &Place, vma: &Vma, part: &Vma) -> Beside {
+        if part.start() == vma.start() || part.end() == vma.end() {
+            self.beside_end(place, vma, part)
+        } else {
+            Beside::NOTHING
         }
-        let (prev, next) = self.beside(&place.path, vma, part);
-        merge::sides(prev.as_ref(), part, next.as_ref(), Origin::Usual)
     }
 
-    /// Changes a part of `vma`, the mapping at `place`, to `part`: it is cut off, or merges with the neighbours on `sides`, those that
-    /// [`VmaTree::sides_at`] answers (Linux's `vma_modify`). Adds at most two.
+    #[inline(never)]
+    fn beside_end(&self, place: &Place, vma: &Vma, part: &Vma) -> Beside {
+        let prev = if part.start() == vma.start() {
+            self.before(&place.path)
+        } else {
+            None
+        };
+        let next = if part.end() == vma.end() {
+            self.behind(&place.path)
+        } else {
+            None
+        };
+        Beside { prev, next }
+    }
+
+    /// Changes a part of `vma`, the mapping at `place`, to `part`: it is cut off, or merges with the neighbours on `sides`, of those
+    /// `beside` it (Linux's `vma_modify`). Adds at most two.
     ///
     /// Protection, flags, userfaultfd and name may differ; backing and anonymous part are those of that part of `vma`.
     ///
     /// # Panics
     /// If too little is reserved.
     #[inline(always)]
-    pub fn modify_at(&mut self, place: &Place, vma: &Vma, part: &Vma, sides: Sides) {
+    pub fn modify_at(&mut self, place: &Place, vma: &Vma, part: &Vma, beside: &Beside, sides: Sides) {
         debug_assert!(vma.range.covers(part.range) && !part.range.is_empty());
         self.forget_plain();
         if sides != Sides::default() {
-            self.modify_joined(&place.path, vma, part, sides);
+            self.modify_joined(&place.path, vma, part, beside, sides);
         } else if part.range == vma.range {
             self.replace_at(&place.path, part);
         } else {
@@ -71,30 +107,15 @@ impl VmaTree {
         );
         let mut part = vma.with_range(range);
         change(&mut part);
-        let sides = self.sides_at(&place, &vma, &part);
-        self.modify_at(&place, &vma, &part, sides);
+        let beside = self.beside(&place, &vma, &part);
+        let sides = beside.sides_of(&part);
+        self.modify_at(&place, &vma, &part, &beside, sides);
         self.expect_at(range.start(), &mut place.path)
     }
 
-    /// The neighbours of `vma`, the mapping at `path`, at whose ends `part` lies.
-    fn beside(&self, path: &Path, vma: &Vma, part: &Vma) -> (Option<Vma>, Option<Vma>) {
-        let prev = if part.start() == vma.start() {
-            self.before(path)
-        } else {
-            None
-        };
-        let next = if part.end() == vma.end() {
-            self.behind(path)
-        } else {
-            None
-        };
-        (prev, next)
-    }
-
     /// Changes a part of `vma` that merges.
-    fn modify_joined(&mut self, path: &Path, vma: &Vma, part: &Vma, sides: Sides) {
-        let (prev, next) = self.beside(path, vma, part);
-        let merged = merge::merged(prev.as_ref(), part, next.as_ref(), sides);
+    fn modify_joined(&mut self, path: &Path, vma: &Vma, part: &Vma, beside: &Beside, sides: Sides) {
+        let merged = merge::merged(beside.prev.as_ref(), part, beside.next.as_ref(), sides);
         if self.absorb_whole(path, vma, &merged, sides) {
             return;
         }
@@ -153,9 +174,7 @@ impl VmaTree {
 
     /// [`VmaTree::carve`] of a part that reaches neither end. What `old` is to its neighbours, its rests are.
     fn carve_middle(&mut self, path: &Path, old: &Vma, part: &Vma) {
-        let mut sums = Sums::of(part);
-        // One more of the old kind, and fewer bytes.
-        sums.add(&Sums::of_len(old, part.range.len().wrapping_neg()));
+        let mut sums = Sums::of_cut(old, part);
         let at = path.at();
         let leaf = self.leaves.get_mut(path.steps[0].node);
         leaf.cut(at, old, part);

@@ -134,6 +134,10 @@ impl VmaTree {
     /// The mapping behind the one at the end of the way.
     #[inline]
     pub(super) fn behind(&self, path: &Path) -> Option<Vma> {
+        let (leaf, at) = (self.leaf(path), path.at());
+        if at + 1 < leaf.len() {
+            return Some(leaf.get(at + 1, path.base + leaf.extents()[at].reach()));
+        }
         self.step_on(path).and_then(|path| self.at(&path))
     }
 

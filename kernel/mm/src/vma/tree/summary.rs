@@ -115,6 +115,25 @@ impl Sums {
         sums
     }
 
+    /// What a mapping counts more once it is three: `part`, which may be of another kind, and the rests of `old` before and behind.
+    #[inline]
+    pub(super) fn of_cut(old: &Vma, part: &Vma) -> Self {
+        let len = part.range.len();
+        if part.flags != old.flags || part.userfault != old.userfault {
+            let mut sums = Self::of(part);
+            sums.add(&Self::of_len(old, len.wrapping_neg()));
+            return sums;
+        }
+        // But for its protection it is of the same kind.
+        let mut sums = Self::of_len(old, 0);
+        for sum in &mut sums.0[COUNT_SEALED..] {
+            *sum *= 2;
+        }
+        let data = |vma: &Vma| if vma.is_data() { len } else { 0 };
+        sums.0[DATA] = data(part).wrapping_sub(data(old));
+        sums
+    }
+
     /// Those of `len` more bytes of a mapping.
     #[inline]
     pub(super) fn of_bytes(vma: &Vma, len: u64) -> Self {
