@@ -16,11 +16,6 @@ pub struct Beside {
 }
 
 impl Beside {
-    const NOTHING: Self = Self {
-        prev: None,
-        next: None,
-    };
-
     /// With which of them `part`, as it will be, merges.
     #[inline]
     pub fn sides_of(&self, part: &Vma) -> Sides {
@@ -54,7 +49,11 @@ impl VmaTree {
         if part.start() == vma.start() || part.end() == vma.end() {
             self.beside_end(place, vma, part)
         } else {
-            Beside::NOTHING
+            // Written out: a constant of it would be copied with all that it does not hold.
+            Beside {
+                prev: None,
+                next: None,
+            }
         }
     }
 
