@@ -28,7 +28,7 @@ pub enum ToBoard<'a> {
         #[serde(borrow)]
         job: Job<'a>,
     },
-    /// A piece of the kernel, and after it of the archive.
+    /// A piece of the packed kernel, and after it of the packed archive.
     Block {
         /// The transfer.
         session: u32,
@@ -66,13 +66,15 @@ pub enum Ending {
     Again,
 }
 
-/// A sequence of bytes by its length and checksum.
+/// A sequence of bytes by its length and checksum. It comes packed by DEFLATE (RFC 1951).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Part {
     /// Its length in bytes.
     pub bytes: u32,
     /// Its CRC-32.
     pub crc: u32,
+    /// The length of what comes, in bytes.
+    pub packed: u32,
 }
 
 /// From the board to the host.
@@ -118,17 +120,18 @@ pub enum Refusal {
 }
 
 impl Part {
-    /// The part that `bytes` are. `None` where they are more than a part has.
-    pub fn of(bytes: &[u8]) -> Option<Self> {
+    /// The part that `bytes` are, and `packed` is what comes of it. `None` where they are more than a part has.
+    pub fn of(bytes: &[u8], packed: &[u8]) -> Option<Self> {
         Some(Self {
             bytes: u32::try_from(bytes.len()).ok()?,
             crc: crate::frame::checksum(bytes),
+            packed: u32::try_from(packed.len()).ok()?,
         })
     }
 
     /// How many blocks it takes.
     pub(crate) fn blocks(self) -> u32 {
-        self.bytes.div_ceil(BLOCK as u32)
+        self.packed.div_ceil(BLOCK as u32)
     }
 
     /// Its length.

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use core::time::Duration;
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 
 use crate::frame::checksum;
 use crate::image::memory_of;
@@ -32,13 +33,14 @@ struct Transfer {
     checked: Option<(Duration, usize)>,
 }
 
-/// What comes, and where it is put: the kernel to the front, the archive behind it.
+/// What comes, and where it is put: the kernel to the front, the archive behind it, and both as they come, packed, to the end.
 struct Plan {
     kernel: Part,
     archive: Part,
     words: heapless::String<WORDS>,
     ending: Ending,
     archive_start: usize,
+    packed_start: usize,
 }
 
 /// What has come, complete and right.
@@ -189,7 +191,7 @@ impl<'m> Receiver<'m> {
         if transfer.checked.is_some() || plan.place(transfer.next).is_some() {
             return Ok(());
         }
-        if !plan.has_kernel(self.memory) || !plan.has_archive(self.memory) {
+        if plan.unpack(self.memory).is_none() {
             transfer.next = 0;
             return Ok(());
         }
@@ -208,13 +210,15 @@ impl Plan {
     fn new(job: &Job<'_>, room: usize) -> Option<Self> {
         let archive_start = job.kernel.len().checked_next_multiple_of(PAGE)?;
         let end = archive_start.checked_add(job.archive.len())?;
-        (end <= room).then_some(())?;
+        let packed = (job.kernel.packed as usize).checked_add(job.archive.packed as usize)?;
+        let packed_start = room.checked_sub(packed).filter(|&start| start >= end)?;
         Some(Self {
             kernel: job.kernel,
             archive: job.archive,
             words: job.words.try_into().ok()?,
             ending: job.ending,
             archive_start,
+            packed_start,
         })
     }
 
@@ -233,23 +237,51 @@ impl Plan {
     }
 
     fn has_kernel(&self, memory: &[u8]) -> bool {
-        checksum(&memory[..self.kernel.len()]) == self.kernel.crc
+        checksum(&memory[self.kernel_place()]) == self.kernel.crc
     }
 
     fn has_archive(&self, memory: &[u8]) -> bool {
-        checksum(&memory[self.archive_start..][..self.archive.len()]) == self.archive.crc
+        checksum(&memory[self.archive_place()]) == self.archive.crc
+    }
+
+    /// Unpacks what isn't there, once all has come. `None` where that doesn't come to what was announced.
+    fn unpack(&self, memory: &mut [u8]) -> Option<()> {
+        let (front, packed) = memory.split_at_mut_checked(self.packed_start)?;
+        let (kernel, archive) = packed.split_at_checked(self.kernel.packed as usize)?;
+        if !self.has_kernel(front) {
+            inflate(kernel, &mut front[self.kernel_place()])?;
+        }
+        if !self.has_archive(front) {
+            inflate(archive, &mut front[self.archive_place()])?;
+        }
+        (self.has_kernel(front) && self.has_archive(front)).then_some(())
+    }
+
+    fn kernel_place(&self) -> Range<usize> {
+        0..self.kernel.len()
+    }
+
+    fn archive_place(&self) -> Range<usize> {
+        self.archive_start..self.archive_start + self.archive.len()
     }
 
     /// Where a block goes. `None` behind the last.
     fn place(&self, number: u32) -> Option<Range<usize>> {
+        let kernel = self.kernel.packed as usize;
         let (start, part, index) = match number.checked_sub(self.kernel.blocks()) {
-            None => (0, self.kernel, number),
-            Some(index) => (self.archive_start, self.archive, index),
+            None => (self.packed_start, self.kernel, number),
+            Some(index) => (self.packed_start + kernel, self.archive, index),
         };
         if index >= part.blocks() {
             return None;
         }
         let from = index as usize * BLOCK;
-        Some(start + from..start + part.len().min(from + BLOCK))
+        Some(start + from..start + (part.packed as usize).min(from + BLOCK))
     }
+}
+
+/// Unpacks `packed` into the whole of `place`. `None` where it is damaged, or of another length.
+fn inflate(packed: &[u8], place: &mut [u8]) -> Option<()> {
+    let length = decompress_slice_iter_to_slice(place, core::iter::once(packed), false, true).ok()?;
+    (length == place.len()).then_some(())
 }

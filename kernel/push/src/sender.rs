@@ -76,7 +76,7 @@ impl fmt::Display for Failure {
 impl core::error::Error for Failure {}
 
 impl<'a> Sender<'a> {
-    /// Sends `kernel` and `archive`, which are what `job` says. No other transfer to the board has had the number `session`.
+    /// Sends `kernel` and `archive`, which are packed, and which `job` says. No other transfer to the board has had the number `session`.
     pub fn new(session: u32, job: Job<'a>, kernel: &'a [u8], archive: &'a [u8]) -> Self {
         Self {
             session,
@@ -174,7 +174,7 @@ impl<'a> Sender<'a> {
         self.state == State::Started
     }
 
-    /// How many bytes have arrived.
+    /// How many bytes have arrived, of those that are sent.
     pub fn arrived(&self) -> usize {
         match self.state {
             State::Greeting | State::Beginning => 0,

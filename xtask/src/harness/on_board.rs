@@ -17,7 +17,7 @@ use crate::archive::{self, Contents};
 use crate::compile::Kernel;
 use crate::console::{Annotator, Writer};
 use crate::line::{Heard, Line};
-use crate::push::{Load, Progress, send};
+use crate::push::{Bar, Load, Progress, send};
 use crate::qemu::boot::{self, Captured};
 use crate::say;
 
@@ -59,7 +59,13 @@ impl Board {
     }
 
     /// Has the board start a kernel.
-    fn boot(&mut self, kernel: &Kernel, archive: &[u8], words: &str) -> Result<()> {
+    fn boot(
+        &mut self,
+        kernel: &Kernel,
+        archive: &[u8],
+        words: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
         if self.lost {
             bail!("the board wasn't reached any more");
         }
@@ -71,16 +77,16 @@ impl Board {
             ending: Ending::Again,
         };
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = send(&mut line, self.baud, &load, self.wait, &mut Advice);
+        let sent = send(&mut line, self.baud, &load, self.wait, progress);
         self.lost = sent.is_err();
         sent.map(drop)
     }
 
     /// The in-kernel harness on the board, booted if it doesn't run.
-    fn session(&mut self, kernel: &Kernel) -> Result<&mut Session<OnLine>> {
+    fn session(&mut self, kernel: &Kernel, progress: &mut dyn Progress) -> Result<&mut Session<OnLine>> {
         if self.session.is_none() {
             let words = format!("{} ktest", self.words);
-            self.boot(kernel, &[], words.trim())?;
+            self.boot(kernel, &[], words.trim(), progress)?;
             let console = OnLine::new(self.line.clone(), kernel);
             self.session = Some(Session::begin(console, self.timeout)?);
         }
@@ -91,7 +97,7 @@ impl Board {
 
     fn run_in_kernel(&mut self, kernel: &Kernel, test: &str) -> Verdict {
         let timeout = self.timeout;
-        let verdict = match self.session(kernel) {
+        let verdict = match self.session(kernel, &mut Advice) {
             Ok(session) => session.run(test, timeout),
             Err(error) => Verdict::Failed(format!("{error:#}")),
         };
@@ -114,7 +120,7 @@ impl Board {
             None => Vec::new(),
         };
         let words = self.words.clone();
-        self.boot(kernel, &archive, &words)?;
+        self.boot(kernel, &archive, &words, &mut Advice)?;
         let (end, text) = self.listen(kernel)?;
         // Everything comes by one line.
         case.expected.compare(&end, &text, &text)
@@ -157,7 +163,9 @@ pub(crate) fn kernel_trials(board: &Arc<Mutex<Board>>, kernel: &Kernel) -> Vec<T
     let names = {
         let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
         let timeout = board.timeout;
-        board.session(kernel).and_then(|session| session.list(timeout))
+        board
+            .session(kernel, &mut Bar::default())
+            .and_then(|session| session.list(timeout))
     };
     let names = match names {
         Ok(names) => names,
@@ -203,7 +211,7 @@ fn trial(
     })
 }
 
-/// Only what a person must do something about.
+/// Only what a person must do something about: the name of a test stands on the line.
 struct Advice;
 
 impl Progress for Advice {

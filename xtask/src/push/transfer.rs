@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use miniz_oxide::deflate::compress_to_vec;
 use push::frame::{LONGEST_FRAME, Reader, decode, encode};
 use push::{Ending, FromBoard, Job, Part, QUIET, Sender, ToBoard, WORDS};
 
@@ -12,6 +13,8 @@ use super::diagnosis::Heard;
 use crate::exit::{self, WithStatus};
 use crate::line::{self, Line};
 
+/// How hard to pack: 0 to 10. More takes long and saves little.
+const LEVEL: u8 = 8;
 /// How long a person waits in silence before there is advice.
 const ADVICE: Duration = Duration::from_secs(3);
 /// How long a board that was found may stay silent: it may be switched off and on meanwhile.
@@ -33,6 +36,8 @@ pub(crate) struct Load<'a> {
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
+    /// How many bytes the line carried, packed, if nothing was there already.
+    pub(crate) bytes: usize,
     /// How long it took, from the answer of the board on.
     pub(crate) time: Duration,
     /// How many messages had to be said more than once.
@@ -49,8 +54,9 @@ pub(crate) fn send(
     patience: Duration,
     progress: &mut dyn Progress,
 ) -> Result<Sent> {
-    let job = job(load)?;
-    let sender = Sender::new(session(), job, load.kernel, load.archive);
+    let (kernel, archive) = (pack(load.kernel), pack(load.archive));
+    let job = job(load, &kernel, &archive)?;
+    let sender = Sender::new(session(), job, &kernel, &archive);
     let mut transfer = Transfer {
         line,
         baud,
@@ -62,7 +68,7 @@ pub(crate) fn send(
         last_answer: Duration::ZERO,
         progress,
     };
-    transfer.run(load.kernel.len() + load.archive.len(), patience)
+    transfer.run(kernel.len() + archive.len(), patience)
 }
 
 /// What to say when the line has gone away.
@@ -75,14 +81,22 @@ pub(super) fn back(line: &Line) -> String {
     format!("{} is back", line.address())
 }
 
-fn job<'a>(load: &Load<'a>) -> Result<Job<'a>> {
+/// What is sent of `bytes`.
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    match bytes {
+        [] => Vec::new(),
+        bytes => compress_to_vec(bytes, LEVEL),
+    }
+}
+
+fn job<'a>(load: &Load<'a>, kernel: &[u8], archive: &[u8]) -> Result<Job<'a>> {
     ensure!(
         load.words.len() <= WORDS,
         "the kernel's command line has more than {WORDS} characters"
     );
     Ok(Job {
-        kernel: Part::of(load.kernel).context("the kernel has more than 4 GiB")?,
-        archive: Part::of(load.archive).context("the program and its files have more than 4 GiB")?,
+        kernel: Part::of(load.kernel, kernel).context("the kernel has more than 4 GiB")?,
+        archive: Part::of(load.archive, archive).context("the program and its files have more than 4 GiB")?,
         words: load.words,
         ending: load.ending,
     })
@@ -129,6 +143,7 @@ impl Transfer<'_> {
         let time = self.begun.elapsed() - self.found.unwrap_or_default();
         self.drain();
         Ok(Sent {
+            bytes,
             time,
             repeated: self.sender.repeated(),
         })

@@ -89,7 +89,7 @@ impl Push {
             self.line.wait,
             &mut Bar::default(),
         )?;
-        say::note(&told(&sent, load.kernel.len() + load.archive.len()));
+        say::note(&told(&sent));
         let annotator = Annotator::with_verdict(kernel.elf);
         Ok(match terminal::run(&mut line, &annotator, self.timeout)? {
             End::Status(status) => ExitCode::from(status),
@@ -103,7 +103,7 @@ impl Push {
 }
 
 /// What came of the transfer, in words.
-fn told(sent: &Sent, bytes: usize) -> String {
+fn told(sent: &Sent) -> String {
     let seconds = sent.time.as_secs_f64();
     let again = match sent.repeated {
         0 => String::new(),
@@ -112,6 +112,6 @@ fn told(sent: &Sent, bytes: usize) -> String {
     };
     format!(
         "{} KiB in {seconds:.1} s{again}; the kernel starts; Ctrl-] leaves",
-        bytes.div_ceil(1024)
+        sent.bytes.div_ceil(1024)
     )
 }

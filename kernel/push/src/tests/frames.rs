@@ -32,6 +32,7 @@ fn the_longest_messages_fit() {
     let part = Part {
         bytes: u32::MAX,
         crc: u32::MAX,
+        packed: u32::MAX,
     };
     let job = Job {
         kernel: part,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use std::vec::Vec;
 use std::{format, string::String, vec};
 
+use miniz_oxide::deflate::compress_to_vec;
+
 use crate::frame::{LONGEST_FRAME, Reader, decode, encode};
 use crate::{Ending, Failure, FromBoard, Job, Part, Receiver, Sender, ToBoard};
 
@@ -13,7 +15,7 @@ const BYTE: Duration = Duration::from_micros(87);
 /// The way there and back, besides the bytes.
 const TRIP: Duration = Duration::from_millis(2);
 /// How much memory a board of these tests has for what comes, and for a kernel that runs.
-pub(super) const MEMORY: usize = 128 << 10;
+pub(super) const MEMORY: usize = 256 << 10;
 const MOST: usize = 64 << 10;
 /// What no transfer of these tests takes.
 pub(super) const TOO_LONG: Duration = Duration::from_secs(3600);
@@ -65,6 +67,7 @@ impl Random {
 pub(super) struct Load {
     pub(super) archive: Vec<u8>,
     pub(super) kernel: Vec<u8>,
+    packed: [Vec<u8>; 2],
     pub(super) words: String,
 }
 
@@ -79,6 +82,7 @@ impl Load {
         kernel[24..32].copy_from_slice(&0xa_u64.to_le_bytes());
         kernel[56..60].copy_from_slice(b"ARM\x64");
         Self {
+            packed: [pack(&kernel), pack(&archive)],
             archive,
             kernel,
             words: format!("log=info ktest={}", memory),
@@ -87,15 +91,38 @@ impl Load {
 
     pub(super) fn job(&self) -> Job<'_> {
         Job {
-            archive: Part::of(&self.archive).unwrap(),
-            kernel: Part::of(&self.kernel).unwrap(),
+            archive: Part::of(&self.archive, &self.packed[1]).unwrap(),
+            kernel: Part::of(&self.kernel, &self.packed[0]).unwrap(),
             words: &self.words,
             ending: Ending::Off,
         }
     }
 
+    /// Changes both, of which `change` gets the kernel first.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut [u8], &mut [u8])) {
+        change(&mut self.kernel, &mut self.archive);
+        self.packed = [pack(&self.kernel), pack(&self.archive)];
+    }
+
+    /// How many bytes are sent.
+    pub(super) fn packed(&self) -> usize {
+        self.packed[0].len() + self.packed[1].len()
+    }
+
+    pub(super) fn sender_of<'a>(&'a self, session: u32, job: Job<'a>) -> Sender<'a> {
+        Sender::new(session, job, &self.packed[0], &self.packed[1])
+    }
+
     pub(super) fn sender(&self, session: u32) -> Sender<'_> {
-        Sender::new(session, self.job(), &self.kernel, &self.archive)
+        self.sender_of(session, self.job())
+    }
+}
+
+/// What is sent of `bytes`.
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    match bytes {
+        [] => Vec::new(),
+        bytes => compress_to_vec(bytes, 6),
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::line::{Line, Load, MEMORY, Noise, board, memory};
 use crate::frame::checksum;
-use crate::{BLOCK, Ending, Failure, FromBoard, QUIET, Receiver, Refusal, Sender, ToBoard, VERSION};
+use crate::{BLOCK, Ending, Failure, FromBoard, QUIET, Receiver, Refusal, ToBoard, VERSION};
 
 const SILENT: Noise = Noise {
     lost: 0,
@@ -44,7 +44,7 @@ fn everything_arrives_on_a_quiet_line_without_repetition() {
         let (mut sender, mut line) = (load.sender(1), Line::new(SILENT, 1));
         line.complete(&mut sender, &mut board).unwrap();
         assert_eq!(sender.repeated(), 0);
-        assert_eq!(sender.arrived(), archive + kernel);
+        assert_eq!(sender.arrived(), load.packed());
         assert_starts(&line, board, &load);
     }
 }
@@ -80,7 +80,7 @@ fn what_does_not_fit_is_refused_before_it_is_sent() {
 fn what_is_no_kernel_is_refused() {
     let damage = |at: usize| {
         let mut load = Load::new(10, BLOCK);
-        load.kernel[at] ^= 0xff;
+        load.change(|kernel, _| kernel[at] ^= 0xff);
         load
     };
     // The magic number, the flag that says anywhere, the size.
@@ -106,7 +106,7 @@ fn a_whole_that_is_wrong_comes_again_and_is_given_up_in_the_end() {
     let mut board = board(&mut memory);
     let mut job = load.job();
     job.kernel.crc ^= 1;
-    let mut sender = Sender::new(1, job, &load.kernel, &load.archive);
+    let mut sender = load.sender_of(1, job);
     let end = Line::new(SILENT, 1).complete(&mut sender, &mut board);
     assert_eq!(end, Err(Failure::Corrupt));
 }
@@ -124,17 +124,31 @@ fn what_is_there_already_is_not_sent_again() {
     let first = next(&load, 1);
     assert!(next(&load, 2) < first / 8, "all of it is there");
     let mut other = load;
-    other.archive[BLOCK] ^= 1;
+    other.change(|_, archive| archive[BLOCK] ^= 1);
     let second = next(&other, 3);
     assert!(
         second > first / 3 && second < first * 2 / 3,
         "the kernel is there"
     );
-    other.kernel[BLOCK] ^= 1;
+    other.change(|kernel, _| kernel[BLOCK] ^= 1);
     assert!(
         next(&other, 4) > first * 7 / 8,
         "what is behind another kernel comes again"
     );
+}
+
+#[test]
+fn what_repeats_itself_is_sent_short() {
+    let (mut load, mut memory) = (Load::new(10_000, 20_000), memory());
+    load.change(|kernel, archive| {
+        kernel[64..].fill(7);
+        archive.fill(0);
+    });
+    assert!(load.packed() < 500);
+    let mut board = board(&mut memory);
+    let (mut sender, mut line) = (load.sender(1), Line::new(SILENT, 1));
+    line.complete(&mut sender, &mut board).unwrap();
+    assert_starts(&line, board, &load);
 }
 
 #[test]
