@@ -130,7 +130,7 @@ pub unsafe trait Frames {
     ///
     /// # Panics
     /// If `frame` is no address in RAM.
-    #[inline]
+    #[inline(always)]
     fn word(&self, frame: PhysAddr) -> &AtomicU32 {
         self.words().of(frame)
     }

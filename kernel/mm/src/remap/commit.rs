@@ -13,22 +13,30 @@ impl<M: Machine> AddressSpace<M> {
     #[inline(always)]
     pub(crate) fn remap(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         plan::check_map_count(&self.view(), &request)?;
-        if request.only_moves() {
-            match self.remap_short(&request) {
-                Some(answer) => answer,
-                None => match self
-                    .remap_in_one(&request)
-                    .or_else(|| self.remap_and_keep(&request))
-                {
-                    Some(answer) => answer,
-                    None => self.remap_slices(request),
-                },
-            }
-        } else {
-            match self.remap_to_grow(request) {
-                Some(answer) => answer,
-                None => self.remap_one(request),
-            }
+        // What the long ways answer is taken apart at once: so the short one's answer stays in registers.
+        if !request.only_moves() {
+            let address = match self.remap_to_grow(request) {
+                Some(answer) => answer?,
+                None => self.remap_one(request)?,
+            };
+            return Ok(address);
+        }
+        let Some(moved) = self.remap_short(&request) else {
+            let address = self.remap_long(request)?;
+            return Ok(address);
+        };
+        moved.map(|()| request.new)
+    }
+
+    /// A call that only moves, and not the short way.
+    #[inline(never)]
+    fn remap_long(&mut self, request: Request) -> Result<VirtAddr, Errno> {
+        let in_one = self
+            .remap_in_one(&request)
+            .or_else(|| self.remap_and_keep(&request));
+        match in_one {
+            Some(answer) => answer,
+            None => self.remap_slices(request),
         }
     }
 
@@ -43,7 +51,6 @@ impl<M: Machine> AddressSpace<M> {
 
     /// A call that moves whatever mappings there are. One that cannot move ends it; those before it have moved. Memory for all
     /// of it is set aside before the first one moves. Runs of mappings that need no look move whole.
-    #[inline(never)]
     fn remap_slices(&mut self, request: Request) -> Result<VirtAddr, Errno> {
         let mut slices = Slices::new(request);
         let mut first = true;

@@ -4,7 +4,7 @@
 use super::request::{RemapFlags, Request};
 use crate::machine::Machine;
 use crate::space::AddressSpace;
-use crate::vma::{Backing, Place, Vma, VmaFlags};
+use crate::vma::{Backing, Place, VmaFlags, VmaTree};
 use crate::{Errno, PAGE_SIZE, PageRange, VirtAddr};
 
 /// What takes a look that the short way does not take.
@@ -17,25 +17,23 @@ pub(super) const LOOKED_AT: VmaFlags = VmaFlags::SEALED
 impl<M: Machine> AddressSpace<M> {
     /// Makes a call that only moves a short way, if one leads there. `None` if none does, and nothing has changed.
     #[inline(always)]
-    pub(super) fn remap_short(&mut self, request: &Request) -> Option<Result<VirtAddr, Errno>> {
+    pub(super) fn remap_short(&mut self, request: &Request) -> Option<Result<(), Errno>> {
         let target = request.new;
         if request.flags.contains(RemapFlags::DONTUNMAP) || target.get() < self.limits().mmap_min_addr {
             return None;
         }
         let source = PageRange::from_len(request.old, request.old_len)?;
         let mut first = Place::NOWHERE;
-        if !self.tree.seek(source.start(), &mut first) || !self.tree.begins_at(&first, source.start()) {
-            return None;
-        }
+        let start = self.tree.starting_at(source.start(), &mut first)?;
         // Most calls move one mapping.
-        let Some(lone) = self.tree.lone_move(&first, source, target, may_move) else {
+        let Some(lone) = VmaTree::lone_move(start, source, target, may_move) else {
             return self.remap_together(source, target, &first);
         };
         let moved = self.try_to_move_pages(source, target);
         if moved.is_ok() {
             self.tree.move_lone(&first, &lone);
         }
-        Some(moved.map(|()| target))
+        Some(moved)
     }
 
     /// Moves several mappings as one run, with one edit of the tree and one move of the tables, whatever gaps there are between them.
@@ -48,7 +46,7 @@ impl<M: Machine> AddressSpace<M> {
         source: PageRange,
         target: VirtAddr,
         first: &Place,
-    ) -> Option<Result<VirtAddr, Errno>> {
+    ) -> Option<Result<(), Errno>> {
         let slide = self.tree.find_slide(first, source, target);
         let shift = target.get().wrapping_sub(source.start().get()) as i64;
         let plain = (slide.is_some() || self.goes_apart(source, target))
@@ -67,7 +65,7 @@ impl<M: Machine> AddressSpace<M> {
             Some(slide) => self.tree.slide(first, &slide),
             None => self.tree.move_run(source, target),
         }
-        Some(Ok(target))
+        Some(Ok(()))
     }
 
     /// Whether no mapping crosses the end of the source, and nothing is mapped at the target nor on the pages beside it.
@@ -82,6 +80,6 @@ impl<M: Machine> AddressSpace<M> {
     }
 }
 
-fn may_move(vma: &Vma) -> bool {
-    !vma.flags.intersects(LOOKED_AT) && !matches!(vma.backing, Backing::Special { .. })
+fn may_move(flags: VmaFlags, backing: &Backing) -> bool {
+    !flags.intersects(LOOKED_AT) && !matches!(backing, Backing::Special { .. })
 }

@@ -46,12 +46,13 @@ impl<M: Machine> AddressSpace<M> {
             .map_err(|_| Errno::ENOMEM)
     }
 
-    /// Moves the pages of `source`, which is not empty, to `target`, where nothing is mapped.
+    /// Moves the pages of `source`, which is not empty, to `target`, where nothing is mapped, below the end of the address space.
     ///
     /// # Errors
     /// `ENOMEM`; nothing has changed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_to_move_pages(&mut self, source: PageRange, target: VirtAddr) -> Result<(), Errno> {
+        let target = PageRange::between(target, target + source.len());
         self.tables
             .try_relocate(source, target)
             .map_err(|_| Errno::ENOMEM)

@@ -32,17 +32,21 @@ impl<const LEVEL: usize> Way<LEVEL> {
     }
 }
 
+/// The lowest table on a way that holds anything else, or is spared: there the tables below it are taken out.
+#[derive(Clone, Copy)]
+pub(super) struct Keeper {
+    /// Its level.
+    pub(super) depth: usize,
+    /// The table, and the index of the way's entry there.
+    step: (Table, usize),
+}
+
 /// What neighbouring entries are to their table.
 pub(super) enum Few {
     /// It may hold others.
     Part,
     /// It holds nothing else, and so many of them.
-    All {
-        count: usize,
-        /// The level of the lowest table above that holds anything else, or is spared: that is where the table is taken out, and
-        /// with it those between.
-        keeper: usize,
-    },
+    All { count: usize, keeper: Keeper },
 }
 
 /// Whether all of `range` lies under one table of `level`.
@@ -83,23 +87,24 @@ impl<M: Machine> PageTables<M> {
         Some(Way { tables, address })
     }
 
-    /// The lowest table on the way to the one of level `LEVEL` for `address`, and what its level is; `None` where a block is in the
-    /// way.
+    /// The lowest table on the way to the one of level `LEVEL` for `address`, what its level is, and the index of the address there;
+    /// `None` where a block is in the way.
     #[inline(always)]
-    pub(super) fn end_of_way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<(Table, usize)> {
+    pub(super) fn end_of_way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<(Table, usize, usize)> {
         let mut table = self.root;
         for depth in 0..LEVEL {
             let level = Level::ALL[depth];
-            let entry = self.live(table).get(level.index(address));
+            let index = level.index(address);
+            let entry = self.live(table).get(index);
             if entry.is_absent() {
-                return Some((table, depth));
+                return Some((table, depth, index));
             }
             if !entry.is_table(level) {
                 return None;
             }
             table = Table::of(entry);
         }
-        Some((table, LEVEL))
+        Some((table, LEVEL, Level::ALL[LEVEL].index(address)))
     }
 
     /// What the `entries` of the table at the end of `way` are to it. Tables above that `spared` lies under as well are not taken out.
@@ -119,14 +124,21 @@ impl<M: Machine> PageTables<M> {
         if count > entries.len() || !self.holds(table, entries, count) {
             return Some(Few::Part);
         }
-        let mut keeper = LEVEL - 1;
-        while keeper > 0 {
-            let (above, _) = way.step(keeper);
-            let stays = spared.is_some_and(|other| is_one_table(Level::ALL[keeper], way.address, other));
-            if stays || above.occupancy(&self.machine) != 1 {
+        let mut keeper = Keeper {
+            depth: LEVEL - 1,
+            step: way.step(LEVEL - 1),
+        };
+        for depth in (1..LEVEL).rev() {
+            let (table, _) = keeper.step;
+            let stays = spared.is_some_and(|other| is_one_table(Level::ALL[depth], way.address, other));
+            if stays || table.occupancy(&self.machine) != 1 {
                 break;
             }
-            keeper -= 1;
+            let above = depth - 1;
+            keeper = Keeper {
+                depth: above,
+                step: way.step(above),
+            };
         }
         Some(Few::All { count, keeper })
     }
@@ -144,16 +156,11 @@ impl<M: Machine> PageTables<M> {
         words.iter().filter(|word| !word.get().is_absent()).count() == count
     }
 
-    /// Takes the table at the end of `way` out and flushes it, with those above up to `keeper`. All that is mapped by them lies in
-    /// `range`. Nobody reaches them then.
+    /// Takes all tables of a way below `keeper` out and flushes them. All that is mapped by them lies in `range`. Nobody reaches them
+    /// then.
     #[inline(always)]
-    pub(super) fn take_out_all<const LEVEL: usize>(
-        &mut self,
-        range: PageRange,
-        way: &Way<LEVEL>,
-        keeper: usize,
-    ) {
-        let (table, index) = way.step(keeper);
+    pub(super) fn take_out_all(&mut self, range: PageRange, keeper: &Keeper) {
+        let (table, index) = keeper.step;
         // The hardware does not update table entries: there is no need for an atomic.
         self.live(table).set(index, Descriptor::ABSENT);
         table.lose(&self.machine, 1);
@@ -163,16 +170,16 @@ impl<M: Machine> PageTables<M> {
 
     /// Gives back the tables above the one at the end of `way` that were taken out with it.
     #[inline(always)]
-    pub(super) fn give_above<const LEVEL: usize>(&mut self, way: &Way<LEVEL>, keeper: usize) {
+    pub(super) fn give_above<const LEVEL: usize>(&mut self, way: &Way<LEVEL>, keeper: &Keeper) {
         for depth in (1..LEVEL).rev() {
-            if depth > keeper {
+            if depth > keeper.depth {
                 self.give_step(way.step(depth));
             }
         }
     }
 
     /// Gives back a table that was taken out and held one entry, to another that was taken out with it.
-    #[inline]
+    #[inline(never)]
     pub(super) fn give_step(&mut self, (table, index): (Table, usize)) {
         self.live(table).set(index, Descriptor::ABSENT);
         table.lose(&self.machine, 1);
@@ -181,7 +188,7 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// Detaches and flushes entries of a table of `level`, those that make up `range`; answers how many are not absent.
-    #[inline]
+    #[inline(always)]
     pub(super) fn detach_few(
         &mut self,
         level: Level,

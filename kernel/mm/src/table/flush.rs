@@ -12,7 +12,7 @@ const MAX_RANGES: u64 = 8;
 impl<M: Machine> PageTables<M> {
     /// Makes earlier stores to tables visible to every walker, removes what TLBs remember of `range`, and waits until
     /// every access that used it is complete. With [`Reach::Walk`] also the tables on the way are forgotten.
-    #[inline]
+    #[inline(always)]
     pub(super) fn flush(&mut self, range: PageRange, reach: Reach) {
         self.machine.dsb_stores();
         self.invalidate(range, reach);
@@ -33,7 +33,7 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// The TLBIs alone.
-    #[inline]
+    #[inline(always)]
     fn invalidate(&mut self, range: PageRange, reach: Reach) {
         let pages = range.pages();
         let by_range = self.machine.features().contains(MmuFeatures::TLB_RANGE);

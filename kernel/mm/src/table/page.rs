@@ -60,6 +60,7 @@ impl Table {
     }
 
     /// The entries as atomic words.
+    #[inline(always)]
     pub(super) fn live<M: Machine>(self, machine: &M) -> Live<'_> {
         let words = machine.pointer(self.0).cast::<[Word; ENTRIES]>();
         // SAFETY: by the invariant of `Table` the page is RAM, aligned, and only ever accessed as descriptors; plain accesses
@@ -75,22 +76,26 @@ impl Table {
         }
     }
 
+    #[inline(always)]
     fn word<M: Machine>(self, machine: &M) -> &AtomicU32 {
         machine.word(self.0)
     }
 
     /// How many entries are not absent.
+    #[inline(always)]
     pub(super) fn occupancy<M: Machine>(self, machine: &M) -> usize {
         (self.word(machine).load(Ordering::Relaxed) & Self::OCCUPANCY) as usize
     }
 
     /// How many entries are not absent, and whether one may have the Contiguous bit.
+    #[inline(always)]
     pub(super) fn state<M: Machine>(self, machine: &M) -> (usize, bool) {
         let word = self.word(machine).load(Ordering::Relaxed);
         ((word & Self::OCCUPANCY) as usize, word & Self::CONTIGUOUS != 0)
     }
 
     /// Counts entries that came.
+    #[inline(always)]
     pub(super) fn gain<M: Machine>(self, machine: &M, entries: usize) {
         let word = self.word(machine);
         let value = word.load(Ordering::Relaxed) + entries as u32;
@@ -109,6 +114,7 @@ impl Table {
     }
 
     /// Counts entries that went, and answers how many are left.
+    #[inline(always)]
     pub(super) fn lose<M: Machine>(self, machine: &M, entries: usize) -> usize {
         let word = self.word(machine);
         let value = word.load(Ordering::Relaxed);

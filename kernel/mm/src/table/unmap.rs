@@ -75,8 +75,8 @@ impl<M: Machine> PageTables<M> {
             Few::Part if self.detach_few(Level::Pte, table, &entries, range) == 0 => return Some(()),
             Few::Part => {}
             Few::All { keeper, .. } => {
-                self.take_out_all(range, &way, keeper);
-                self.give_above(&way, keeper);
+                self.take_out_all(range, &keeper);
+                self.give_above(&way, &keeper);
             }
         }
         self.drain_entries(table, entries, range.start(), sink);

@@ -14,4 +14,6 @@ mod tree;
 pub use flags::{Prot, VmaFlags};
 pub use mapping::{Backing, Faulted, Identity, NameId, ObjectId, UserfaultId, Vma};
 pub use merge::Origin;
-pub use tree::{Beside, Direction, FreeRequest, Iter, LoneMove, Place, Run, Slide, Spare, Totals, VmaTree};
+pub use tree::{
+    Beside, Direction, FreeRequest, Iter, LoneMove, Place, Run, Slide, Spare, Start, Totals, VmaTree,
+};

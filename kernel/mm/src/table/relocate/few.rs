@@ -5,7 +5,7 @@ use super::graft::graft_words;
 use crate::machine::Machine;
 use crate::table::PageTables;
 use crate::table::descriptor::Descriptor;
-use crate::table::few::{Few, Way, in_one_table};
+use crate::table::few::{Few, Keeper, Way, in_one_table};
 use crate::table::level::Level;
 use crate::table::page::Table;
 use crate::table::pool::OutOfMemory;
@@ -29,9 +29,10 @@ pub(super) enum Supply {
 struct Goal {
     /// The address of the first.
     address: VirtAddr,
-    /// The lowest table on the way there, and the level of that.
+    /// The lowest table on the way there, the level of that, and the index there.
     end: Table,
     depth: usize,
+    index: usize,
 }
 
 impl<M: Machine> PageTables<M> {
@@ -39,7 +40,7 @@ impl<M: Machine> PageTables<M> {
     ///
     /// # Errors
     /// Where there is no memory for the tables that it needs; nothing has changed.
-    #[inline]
+    #[inline(never)]
     pub(super) fn relocate_few(
         &mut self,
         source: PageRange,
@@ -70,11 +71,12 @@ impl<M: Machine> PageTables<M> {
             return None;
         }
         let way = self.way::<LEVEL>(source.start())?;
-        let (end, depth) = self.end_of_way::<LEVEL>(target.start())?;
+        let (end, depth, index) = self.end_of_way::<LEVEL>(target.start())?;
         let goal = Goal {
             address: target.start(),
             end,
             depth,
+            index,
         };
         let first = level.index(source.start());
         let entries = first..first + (source.len() >> level.shift()) as usize;
@@ -88,7 +90,7 @@ impl<M: Machine> PageTables<M> {
         let count = match few {
             Few::Part => self.move_part::<LEVEL>(source, way.table(), &entries, &goal),
             Few::All { count, keeper } => {
-                self.move_all(source, &way, keeper, &entries, goal);
+                self.move_all(source, &way, &keeper, &entries, goal);
                 count
             }
         };
@@ -102,7 +104,7 @@ impl<M: Machine> PageTables<M> {
     fn reserve_few<const LEVEL: usize>(&mut self, goal: &Goal, few: &Few) -> Result<(), OutOfMemory> {
         let there = match few {
             Few::Part => goal.depth,
-            Few::All { keeper, .. } => goal.depth + (LEVEL - keeper),
+            Few::All { keeper, .. } => goal.depth + (LEVEL - keeper.depth),
         };
         if there >= LEVEL {
             return Ok(());
@@ -141,7 +143,7 @@ impl<M: Machine> PageTables<M> {
         &mut self,
         source: PageRange,
         way: &Way<LEVEL>,
-        keeper: usize,
+        keeper: &Keeper,
         entries: &Range<usize>,
         mut goal: Goal,
     ) {
@@ -149,10 +151,10 @@ impl<M: Machine> PageTables<M> {
         let (table, at) = (way.table(), level.index(goal.address));
         if goal.end == table {
             // This very table hangs at the goal: it is put back where it was.
-            (goal.end, _) = way.step(LEVEL - 1);
             goal.depth = LEVEL - 1;
+            (goal.end, goal.index) = way.step(LEVEL - 1);
         }
-        self.take_out_all(source, way, keeper);
+        self.take_out_all(source, keeper);
         if goal.depth == LEVEL {
             self.graft_few(table, entries, goal.end, at);
             self.publish();
@@ -165,7 +167,7 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// Moves detached entries from one table to another, or within one.
-    #[inline]
+    #[inline(always)]
     fn graft_few(&self, from: Table, entries: &Range<usize>, to: Table, at: usize) {
         let machine = &self.machine;
         let source = from.live(machine).words(entries.clone());
@@ -178,7 +180,7 @@ impl<M: Machine> PageTables<M> {
 
     /// Moves the entries of a detached table, all that it holds, to index `at` of the same table, in the order in which
     /// nothing is overwritten that has still to move.
-    #[inline]
+    #[inline(always)]
     fn shift_few(&self, table: Table, entries: &Range<usize>, at: usize) {
         let Range { start, end } = *entries;
         let words = table.live(&self.machine);
@@ -205,12 +207,12 @@ impl<M: Machine> PageTables<M> {
     fn hang<const LEVEL: usize>(
         &mut self,
         mut table: Table,
-        taken: Option<(&Way<LEVEL>, usize)>,
+        taken: Option<(&Way<LEVEL>, &Keeper)>,
         goal: &Goal,
     ) {
         for depth in (1..LEVEL).rev() {
             let step = taken
-                .filter(|(_, keeper)| depth > *keeper)
+                .filter(|(_, keeper)| depth > keeper.depth)
                 .map(|(way, _)| way.step(depth));
             let at = Level::ALL[depth].index(goal.address);
             table = match step {
@@ -235,8 +237,7 @@ impl<M: Machine> PageTables<M> {
             };
         }
         self.order_stores();
-        self.live(goal.end)
-            .set(Level::ALL[goal.depth].index(goal.address), table.entry());
+        self.live(goal.end).set(goal.index, table.entry());
         goal.end.gain(&self.machine, 1);
         self.publish();
     }

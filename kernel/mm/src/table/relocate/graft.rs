@@ -139,6 +139,7 @@ impl<M: Machine> Relocation<'_, M> {
 
 /// Moves entries to where nothing is, and answers how many there were. What hangs in them has been visible to walkers
 /// before, so they are valid at once; `FREE` ones are still, and others were detached one by one.
+#[inline(always)]
 pub(super) fn graft_words<const FREE: bool>(source: &[Word], target: &[Word]) -> usize {
     // An index into slices of one length, counted by hand: ten instructions an entry, and an iterator takes fifteen.
     let target = &target[..source.len()];

@@ -54,20 +54,6 @@ fn agreement(source: PageRange, target: VirtAddr) -> Level {
     Level::ALL.into_iter().find(agrees).unwrap_or(Level::Pte)
 }
 
-/// The range of the same length at `target`.
-///
-/// # Panics
-/// If that leaves the address space, or meets `source`.
-#[inline(always)]
-fn apart(source: PageRange, target: VirtAddr) -> PageRange {
-    let range = PageRange::from_len(target, source.len()).expect("a target below TASK_SIZE");
-    assert!(
-        !source.overlaps(range),
-        "a relocation of {source:?} onto itself, to {range:?}"
-    );
-    range
-}
-
 impl<M: Machine> PageTables<M> {
     /// Moves everything that is mapped in `source` to the range of the same length at `target`: afterwards each page and
     /// block, guards included, is at the same distance from `target` as it was from the start of `source`, in the same state,
@@ -80,7 +66,11 @@ impl<M: Machine> PageTables<M> {
     /// # Panics
     /// If the ranges overlap, or something is found in the target where there must be nothing.
     pub fn relocate(&mut self, source: PageRange, target: VirtAddr) {
-        let target = apart(source, target);
+        let target = PageRange::from_len(target, source.len()).expect("a target below TASK_SIZE");
+        assert!(
+            !source.overlaps(target),
+            "a relocation of {source:?} onto itself, to {target:?}"
+        );
         if source.is_empty() || self.relocate_few(source, target, Supply::Promised).is_some() {
             return;
         }
@@ -91,14 +81,17 @@ impl<M: Machine> PageTables<M> {
     ///
     /// # Errors
     /// Where there is no memory for tables; nothing has changed.
-    ///
-    /// # Panics
-    /// As that.
-    pub fn try_relocate(&mut self, source: PageRange, target: VirtAddr) -> Result<(), OutOfMemory> {
-        let target = apart(source, target);
-        if let Some(done) = self.relocate_few(source, target, Supply::Open) {
-            return done;
+    #[inline(always)]
+    pub fn try_relocate(&mut self, source: PageRange, target: PageRange) -> Result<(), OutOfMemory> {
+        debug_assert!(!source.is_empty() && source.len() == target.len() && !source.overlaps(target));
+        match self.relocate_few(source, target, Supply::Open) {
+            Some(done) => done,
+            None => self.try_relocate_all(source, target),
         }
+    }
+
+    #[inline(never)]
+    fn try_relocate_all(&mut self, source: PageRange, target: PageRange) -> Result<(), OutOfMemory> {
         self.reserve_relocation(source, target.start())?;
         self.relocate_all(source, target);
         Ok(())

@@ -323,6 +323,12 @@ impl Leaf {
         self.traits[self.slot(at)].flags
     }
 
+    /// The backing of mapping `at`.
+    #[inline]
+    pub(super) fn backing(&self, at: usize) -> &Backing {
+        &self.traits[self.slot(at)].backing
+    }
+
     /// Whether a move of several mappings must look at mapping `at`, whatever lies before it: it is sealed, refuses such a move
     /// ([`Vma::refuses_multi_move`]), or has an object that must be told ([`Vma::tells_object`]).
     #[inline]

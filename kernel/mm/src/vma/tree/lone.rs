@@ -5,8 +5,8 @@ use super::leaf::{Extent, Leaf};
 use super::path::Path;
 use super::propagate::Change;
 use super::summary::Sums;
-use crate::vma::Vma;
 use crate::vma::merge::Relation;
+use crate::vma::{Backing, Vma, VmaFlags};
 use crate::{PageRange, VirtAddr};
 
 /// Where a mapping lies in the tree, until the next edit: found by [`VmaTree::seek`].
@@ -17,6 +17,15 @@ pub struct Place {
 impl Place {
     /// None yet.
     pub const NOWHERE: Self = Self { path: Path::NOWHERE };
+}
+
+/// The mapping at a place, until the tree changes.
+pub struct Start<'t> {
+    leaf: &'t Leaf,
+    /// Which of the leaf it is.
+    at: usize,
+    /// Where its gap begins.
+    base: u64,
 }
 
 /// A mapping that can move as it is, and where to: found by [`VmaTree::lone_move`], made by [`VmaTree::move_lone`].
@@ -46,38 +55,44 @@ impl VmaTree {
         Some(vma)
     }
 
-    /// Whether the mapping at `place` begins at `addr`.
+    /// Makes `place` that of the mapping that begins at `addr`, if one does, and answers it.
     #[inline(always)]
-    pub fn begins_at(&self, Place { path }: &Place, addr: VirtAddr) -> bool {
-        path.base + self.leaf(path).extents()[path.at()].gap == addr.get()
+    pub fn starting_at(&self, addr: VirtAddr, place: &mut Place) -> Option<Start<'_>> {
+        if self.is_empty() {
+            return None;
+        }
+        let path = &mut place.path;
+        let leaf = self.lead(path, addr.get());
+        let (at, base) = (path.at(), path.base);
+        let begins = base + leaf.extents().get(at)?.gap == addr.get();
+        begins.then_some(Start { leaf, at, base })
     }
 
-    /// The move to `to` of the mapping at `place`, which begins where `range` does, if it is exactly that, `may_move` agrees, nothing
-    /// is mapped at the target or on the bytes beside it, both places are in one leaf, and each has a mapping behind it there. `None`
-    /// says no more than that.
+    /// The move to `to` of the mapping at `start`, which begins where `range` does, if it is exactly that, `may_move` agrees to its flags
+    /// and backing, nothing is mapped at the target or on the bytes beside it, both places are in one leaf, and each has a mapping
+    /// behind it there. `None` says no more than that.
     #[inline(always)]
     pub fn lone_move(
-        &self,
-        Place { path }: &Place,
+        start: Start<'_>,
         range: PageRange,
         to: VirtAddr,
-        may_move: impl FnOnce(&Vma) -> bool,
+        may_move: impl FnOnce(VmaFlags, &Backing) -> bool,
     ) -> Option<LoneMove> {
-        let leaf = self.leaf(path);
-        let (at, extents) = (path.at(), leaf.extents());
+        let Start { leaf, at, base } = start;
+        let extents = leaf.extents();
         let Extent { gap, len } = extents[at];
-        if len != range.len() || at + 1 >= extents.len() || !may_move(&leaf.get(at, path.base)) {
+        if len != range.len() || at + 1 >= extents.len() || !may_move(leaf.flags(at), leaf.backing(at)) {
             return None;
         }
         // Mostly it passes no other mapping, and the free bytes before and behind it are as many as before.
         let room = gap + len + extents[at + 1].gap;
-        if path.base < to.get() && to.get() + len < path.base + room {
+        if base < to.get() && to.get() + len < base + room {
             return Some(LoneMove {
                 before: at,
-                gap: to.get() - path.base,
+                gap: to.get() - base,
             });
         }
-        place_beyond(leaf, path, range, to)
+        place_beyond(leaf, at, base, to.get())
     }
 
     /// Makes the move, if the tree is as it was when it was found.
@@ -146,41 +161,38 @@ impl VmaTree {
     }
 }
 
-/// The move of the mapping at `path`, which is `range`, to where it passes another one of the leaf.
-fn place_beyond(leaf: &Leaf, path: &Path, range: PageRange, to: VirtAddr) -> Option<LoneMove> {
-    let (before, gap) = if to < range.start() {
-        place_below(leaf, path, to.get(), range.len())
+/// The move to `to` of mapping `at`, whose gap begins at `base`, to where it passes another one of the leaf.
+fn place_beyond(leaf: &Leaf, at: usize, base: u64, to: u64) -> Option<LoneMove> {
+    let (before, gap) = if to < base {
+        place_below(leaf, at, base, to)
     } else {
-        place_above(leaf, path, to.get(), range.len())
+        place_above(leaf, at, base, to)
     }?;
     Some(LoneMove { before, gap })
 }
 
-/// Between which mappings of the leaf `len` bytes at `to` lie free, touching neither, from the mapping at `path` downwards: the
-/// latter of the two, and the bytes from the former on.
-#[inline]
-fn place_below(leaf: &Leaf, path: &Path, to: u64, len: u64) -> Option<(usize, u64)> {
-    let mut base = path.base;
-    let mut end = base + leaf.extents()[path.at()].gap;
-    for at in (0..=path.at()).rev() {
+/// Between which mappings of the leaf mapping `moved`, whose gap begins at `base`, would lie at `to`, touching neither: the latter of
+/// the two, and the bytes from the former on. From that gap downwards.
+fn place_below(leaf: &Leaf, moved: usize, mut base: u64, to: u64) -> Option<(usize, u64)> {
+    let extents = leaf.extents();
+    for at in (0..moved).rev() {
+        let end = base - extents[at].len;
+        base -= extents[at].reach();
         if base < to {
-            return (to + len < end).then_some((at, to - base));
+            return (to + extents[moved].len < end).then_some((at, to - base));
         }
-        let below = leaf.extents()[at.checked_sub(1)?];
-        end = base - below.len;
-        base -= below.reach();
     }
     None
 }
 
-/// The same from the mapping behind the one at `path` upwards. The bytes that the mapping itself leaves count from its own gap on.
-#[inline]
-fn place_above(leaf: &Leaf, path: &Path, to: u64, len: u64) -> Option<(usize, u64)> {
-    let mut base = path.base + leaf.extents()[path.at()].reach();
-    for (at, extent) in leaf.extents().iter().enumerate().skip(path.at() + 1) {
+/// The same from the gap behind it upwards.
+fn place_above(leaf: &Leaf, moved: usize, base: u64, to: u64) -> Option<(usize, u64)> {
+    let extents = leaf.extents();
+    let mut base = base + extents[moved].reach();
+    for (at, extent) in extents.iter().enumerate().skip(moved + 1) {
         if to < base + extent.reach() {
-            let from = if at == path.at() + 1 { path.base } else { base };
-            return (base < to && to + len < base + extent.gap).then_some((at, to - from));
+            let free = base < to && to + extents[moved].len < base + extent.gap;
+            return (at > moved + 1 && free).then(|| (at, to - base));
         }
         base += extent.reach();
     }

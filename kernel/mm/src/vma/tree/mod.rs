@@ -39,7 +39,7 @@ pub use free::{Direction, FreeRequest};
 use inner::Inner;
 pub use iter::Iter;
 use leaf::Leaf;
-pub use lone::{LoneMove, Place};
+pub use lone::{LoneMove, Place, Start};
 pub use modify::Beside;
 use pool::{NodeId, Pool};
 pub use run::Run;
@@ -158,9 +158,8 @@ impl VmaTree {
         if self.is_empty() {
             return None;
         }
-        let (leaf, base) = self.descend(addr.get(), |_, _| {});
-        let at = leaf.at();
-        let leaf = self.leaves.get(leaf.node);
+        let (leaf, step, base) = self.descend(addr.get(), |_, _| {});
+        let at = step.at();
         (at < leaf.len()).then(|| leaf.get(at, base))
     }
 

@@ -69,18 +69,20 @@ impl VmaTree {
         path
     }
 
-    /// Makes `path` the way to the first mapping that ends after `addr`, or to the end: for callers that count instructions.
+    /// Makes `path` the way to the first mapping that ends after `addr`, or to the end, and answers its leaf: for callers that count
+    /// instructions.
     #[inline]
-    pub(super) fn lead(&self, path: &mut Path, addr: u64) {
-        let (leaf, base) = self.descend(addr, |level, step| path.steps[level] = step);
-        path.steps[0] = leaf;
+    pub(super) fn lead(&self, path: &mut Path, addr: u64) -> &Leaf {
+        let (leaf, step, base) = self.descend(addr, |level, step| path.steps[level] = step);
+        path.steps[0] = step;
         path.base = base;
+        leaf
     }
 
-    /// Goes down to the first mapping that ends after `addr`, or to the end, and answers its place in its leaf and the end of the
+    /// Goes down to the first mapping that ends after `addr`, or to the end, and answers its leaf, its place there, and the end of the
     /// mapping before it. `note` hears of each inner node.
     #[inline(always)]
-    pub(super) fn descend(&self, addr: u64, mut note: impl FnMut(usize, Step)) -> (Step, u64) {
+    pub(super) fn descend(&self, addr: u64, mut note: impl FnMut(usize, Step)) -> (&Leaf, Step, u64) {
         self.visit(self.height + 1);
         let (mut node, mut rest) = (self.root, addr);
         for level in (1..=self.height).rev() {
@@ -96,15 +98,16 @@ impl VmaTree {
             note(level, Step::new(node, at));
             node = inner.child(at);
         }
+        let leaf = self.leaves.get(node);
         let mut at = 0;
-        for extent in self.leaves.get(node).extents() {
+        for extent in leaf.extents() {
             if rest < extent.reach() {
                 break;
             }
             rest -= extent.reach();
             at += 1;
         }
-        (Step::new(node, at), addr - rest)
+        (leaf, Step::new(node, at), addr - rest)
     }
 
     /// The leaf at the end of the way.

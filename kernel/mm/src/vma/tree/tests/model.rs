@@ -255,10 +255,10 @@ impl Both {
         };
         let to =
             VirtAddr::new((vma.start().get() + random.below(64) * PAGE_SIZE).saturating_sub(32 * PAGE_SIZE));
-        let is_it = |found: &Vma| *found == vma;
+        let is_it = |flags: VmaFlags, backing: &Backing| flags == vma.flags && *backing == vma.backing;
         let mut place = Place::NOWHERE;
-        assert!(self.tree.seek(vma.start(), &mut place) && self.tree.begins_at(&place, vma.start()));
-        let Some(lone) = self.tree.lone_move(&place, vma.range, to, is_it) else {
+        let start = self.tree.starting_at(vma.start(), &mut place).expect("a mapping");
+        let Some(lone) = VmaTree::lone_move(start, vma.range, to, is_it) else {
             return;
         };
         self.tree.move_lone(&place, &lone);

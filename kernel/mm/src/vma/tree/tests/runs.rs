@@ -112,7 +112,7 @@ fn a_run_that_slides_lies_where_it_would_if_it_were_moved() {
             let last = behind == range.end().get() + 9 * PAGE_SIZE;
             let fits = to.get() > before && (last || to.get() + range.len() < behind);
             let mut first = Place::NOWHERE;
-            assert!(tree.seek(range.start(), &mut first) && tree.begins_at(&first, range.start()));
+            assert!(tree.starting_at(range.start(), &mut first).is_some());
             let found = tree.find_slide(&first, range, to);
             assert_eq!(found.is_some(), fits, "{range:?} to {to:?}");
             if let Some(slide) = found {
