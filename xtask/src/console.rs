@@ -67,9 +67,9 @@ impl Annotator {
     /// What to add to the end of a line.
     pub(crate) fn annotation(&self, line: &str) -> Option<String> {
         if let Some(verdict) = &self.verdict
-            && let Some(status) = line.strip_prefix(VERDICT)
+            && let Some(status) = verdict_of(line)
         {
-            *verdict.lock().unwrap_or_else(PoisonError::into_inner) = status.parse().ok();
+            *verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
         }
         if line.starts_with(PANIC) {
             self.panicking.store(true, Ordering::Relaxed);
@@ -83,6 +83,12 @@ impl Annotator {
         let symbols = symbols.get_or_insert_with(|| Symbols::load(&self.elf).ok());
         Some(format!("  {}", symbols.as_ref()?.of_return_address(address)?))
     }
+}
+
+/// The exit status that a line tells. A program may have left its own text on the line before that.
+fn verdict_of(line: &str) -> Option<u8> {
+    let (_, status) = line.rsplit_once(VERDICT)?;
+    status.parse().ok()
 }
 
 /// Copies a stream to another until it ends or the other is closed. Returns the stream's last bytes.
@@ -251,6 +257,18 @@ mod tests {
         assert!(lines[2].contains("main"), "{out}");
         assert_eq!(lines[3], "after");
         assert!(annotator.panicked());
+    }
+
+    #[test]
+    fn the_exit_status_is_found_behind_what_a_program_left_on_the_line() {
+        for (line, status) in [
+            ("inarch: exit status 0", Some(0)),
+            ("no end of lineinarch: exit status 255", Some(255)),
+            ("inarch: exit status 256", None),
+            ("inarch: exit status 1 or so", None),
+        ] {
+            assert_eq!(verdict_of(line), status, "{line}");
+        }
     }
 
     #[test]
