@@ -91,7 +91,7 @@ const NOTES: [&str; 11] = [
     "for mappings what the rows above are to reach, and 2 a page by 4 KiB.",
     "entries: those of the level at which source and target agree. Each is",
     "read once at the source and written once at either end.",
-    "log k: three paths of the tree for each of two cuts and a place.",
+    "log k: three times the binary logarithm of the number of mappings.",
 ];
 
 fn descriptors(measured: &Measured) -> u64 {

@@ -1,6 +1,7 @@
 //! A call that moves several mappings, against one call for each of them.
 
 use crate::fake::FakeMachine;
+use crate::fake::tlb::Event;
 use crate::machine::Asid;
 use crate::space::{AddressSpace, Backing, Layout, Limits, MapRequest};
 use crate::vma::Vma;
@@ -202,4 +203,47 @@ fn many_mappings_move_through_few_nodes() {
     assert_eq!(world.in_range(target, target + count * P).len(), count as usize);
     assert!(world.in_range(FROM, FROM + count * P).is_empty());
     world.space.tree.check();
+}
+
+/// How often a call that moves `count` mappings of a page each flushes, to a target that is free or `occupied`.
+fn flushes(count: u64, flags: u64, occupied: bool, cut: bool) -> usize {
+    let mut world = World::new();
+    for page in 0..count + 2 {
+        world.map(FROM + page * P, 1, 1 + 2 * (page % 2), 0);
+        world.fault(FROM + page * P);
+    }
+    if cut {
+        // The first and the last are longer by a page each, which stays.
+        for page in [0, count + 1] {
+            let inner = if page == 0 { 1 } else { count };
+            world.map(FROM + page * P, 1, 1 + 2 * (inner % 2), 0);
+        }
+    }
+    if occupied {
+        world.map(TO - P, count + 2, 0, 0x4000);
+    }
+    world.machine.take_log();
+    assert!(world.move_at_once(FROM + P, count * P, TO, flags));
+    let is_flush = |event: &Event| matches!(event, Event::Page(..) | Event::Range(..) | Event::Asid(_));
+    world
+        .machine
+        .take_log()
+        .iter()
+        .filter(|event| is_flush(event))
+        .count()
+}
+
+#[test]
+fn however_many_move_there_is_one_flush() {
+    for count in [2, 9, 40, 400] {
+        for flags in [MOVE, KEEP] {
+            for cut in [false, true] {
+                assert_eq!(flushes(count, flags, false, cut), 1, "{count} {flags} {cut}");
+            }
+        }
+        // What is reserved has no page, and nothing to flush.
+        for cut in [false, true] {
+            assert_eq!(flushes(count, MOVE, true, cut), 1, "{count} {cut}");
+        }
+    }
 }
