@@ -19,6 +19,7 @@ mod folder;
 mod listing;
 mod machine;
 mod maps;
+mod memory;
 mod pagemap;
 mod program;
 mod setting;
@@ -82,7 +83,10 @@ const OF_MACHINE: &[Named] = &[
 ];
 
 /// The files of the kernel's own.
-const OWN: &[Named] = &[("counters", 0o444, Content::Text(counters))];
+const OWN: &[Named] = &[
+    ("counters", 0o444, Content::Text(counters)),
+    ("memory", 0o444, Content::Text(memory::memory)),
+];
 
 /// Something in `/proc`.
 pub(crate) enum Entry {

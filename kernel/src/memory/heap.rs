@@ -33,6 +33,24 @@ static HEAP: KernelHeap = KernelHeap(Mutex::new(Grown {
 
 struct KernelHeap(Mutex<Grown>);
 
+/// How much memory the heap has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeapUsage {
+    /// Frames that are its own. It never gives one back.
+    pub(crate) frames: u64,
+    /// Bytes in use.
+    pub(crate) used: u64,
+}
+
+/// How much memory the heap has now.
+pub(crate) fn usage() -> HeapUsage {
+    let grown = HEAP.0.lock();
+    HeapUsage {
+        frames: grown.bytes / PAGE_SIZE,
+        used: grown.heap.used() as u64,
+    }
+}
+
 struct Grown {
     heap: Heap,
     /// How much of the window is mapped; all of it is the heap's.

@@ -20,9 +20,11 @@ mod tables;
 
 pub(crate) use device::map as map_device;
 pub(crate) use frames::{free_frames, is_short, total_frames};
+pub(crate) use heap::usage as heap_usage;
 pub(crate) use machine::Machine;
 pub(crate) use stack::KernelStack;
 pub(crate) use store::{Piece, Store, has_store, take_store};
+pub(crate) use tables::table_frames;
 
 use crate::arch::cpu;
 use crate::board::{self, power};

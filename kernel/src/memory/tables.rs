@@ -27,12 +27,20 @@ struct EarlyTables([Table; EARLY]);
 
 static EARLY_TABLES: EarlyTables = EarlyTables([const { [const { AtomicU64::new(0) }; ENTRIES] }; EARLY]);
 
-/// The kernel's tables. There is one set of them, so this holds only how many early tables are in use.
-pub(super) static TABLES: Mutex<Tables> = Mutex::new(Tables { early: 0 });
+/// The kernel's tables. There is one set of them, so this holds only how many there are.
+pub(super) static TABLES: Mutex<Tables> = Mutex::new(Tables { early: 0, frames: 0 });
 
 /// See [`TABLES`].
 pub(super) struct Tables {
+    /// Of [`EARLY_TABLES`].
     early: usize,
+    /// Of frames, none of which is ever given back.
+    frames: u64,
+}
+
+/// How many frames are tables of the kernel's.
+pub(crate) fn table_frames() -> u64 {
+    TABLES.lock().frames
 }
 
 impl Tables {
@@ -105,6 +113,7 @@ impl Tables {
     fn new_table(&mut self) -> Result<PhysAddr, OutOfMemory> {
         if frames::ready() {
             let table = frames::take_for_kernel().ok_or(OutOfMemory)?.into_raw();
+            self.frames += 1;
             // SAFETY: the frame is whole, has no other owner, and the linear map shows it.
             unsafe { pages::clear(address_of(table), PAGE_SIZE as usize) };
             return Ok(table);

@@ -1,6 +1,6 @@
 //! Calls on the address space: all the deciding is in `mm`.
 
-use linux_raw_sys::general::{MAP_ANONYMOUS, O_PATH};
+use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_HUGETLB, O_PATH};
 use mm::{Backing, Errno, MapRequest, PAGE_SIZE};
 
 use super::{Answer, Call};
@@ -19,17 +19,19 @@ pub(super) fn mmap(call: &mut Call<'_>) -> Answer {
     if !offset.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
-    if flags & u64::from(MAP_ANONYMOUS) != 0 {
-        map(call, Backing::Anonymous)
-    } else {
-        map_file(call, offset)
+    match flags as u32 & (MAP_ANONYMOUS | MAP_HUGETLB) {
+        MAP_ANONYMOUS => map(call, Backing::Anonymous),
+        _ => map_other(call, flags, offset),
     }
 }
 
-/// `mmap` of a file.
+/// `mmap` of anything but anonymous memory.
 #[inline(never)]
-fn map_file(call: &mut Call<'_>, offset: u64) -> Answer {
-    let backing = file_backing(call, offset)?;
+fn map_other(call: &mut Call<'_>, flags: u64, offset: u64) -> Answer {
+    let backing = match flags as u32 & MAP_ANONYMOUS {
+        0 => file_backing(call, offset)?,
+        _ => Backing::HugePages { offset },
+    };
     map(call, backing)
 }
 

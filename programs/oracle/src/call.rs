@@ -81,13 +81,15 @@ pub enum Format {
     Bits(&'static Names),
     /// The name of a value.
     Value(&'static Names),
+    /// The name of a value of which the kernel takes the lower half; the upper one is joined to it by `|`.
+    Half(&'static Names),
 }
 
 use Format::{Hex, Number};
 const ADDRESS: Format = Format::Address;
 const PROT: Format = Format::Bits(names::PROT);
 const MAP: Format = Format::Bits(names::MAP);
-const ADVICE: Format = Format::Value(names::ADVICE);
+const ADVICE: Format = Format::Half(names::ADVICE);
 const OBJECT: Format = Format::Value(names::OBJECT);
 
 /// Each with its name in scripts and what follows it.
@@ -204,6 +206,14 @@ impl Format {
             Format::Hex | Format::Number => write!(f, "{word:#x}"),
             Format::Bits(names) => Bits(names, word).fmt(f),
             Format::Value(names) => Value(names, word).fmt(f),
+            Format::Half(names) => {
+                let lower = u64::from(word as u32);
+                Value(names, lower).fmt(f)?;
+                match word - lower {
+                    0 => Ok(()),
+                    upper => write!(f, "|{upper:#x}"),
+                }
+            }
         }
     }
 
@@ -211,7 +221,7 @@ impl Format {
         match self {
             Format::Address => Address::parse(text),
             Format::Hex | Format::Number => number(text),
-            Format::Bits(names) => Bits::parse(names, text),
+            Format::Bits(names) | Format::Half(names) => Bits::parse(names, text),
             Format::Value(names) => names::value(names, text),
         }
     }

@@ -20,6 +20,8 @@
 //! For each script it prints a line with its name and a hash of all that was seen. In the end it prints how often each call gave
 //! each answer.
 //!
+//! On Inarch it prints before the first script and after the last who has the machine's memory.
+//!
 //! What the scripts run on is a [`system::System`]: a kernel, by its system calls ([`world::World`]); or the crate `mm` alone, in the
 //! program `oracle-crate`.
 #![no_std]
@@ -30,6 +32,7 @@ mod generate;
 mod lines;
 mod look;
 pub mod maps;
+mod memory;
 mod names;
 pub mod observe;
 pub mod options;
@@ -58,6 +61,7 @@ use system::System;
 /// What can't be looked at or printed.
 pub fn run(system: impl System, options: &Options<'_>, scripts: Option<&str>) -> Result<(), Trouble> {
     let mut run = Run::new(system, options.detail);
+    memory::tell();
     if options.probe {
         run.tell_missing()?;
     }

@@ -65,6 +65,17 @@ impl Starts {
         }
     }
 
+    /// The length of a range from a nominal address. One that from the arena leads past the last address of all does so by as much from
+    /// wherever the arena is now: from further below it would end before the last address, and reach all the fence on its way.
+    pub fn real_length(&self, nominal: u64, length: u64) -> u64 {
+        let in_arena = Place::Arena.range().contains(&(nominal & !TAG));
+        match nominal.checked_add(length) {
+            // One that is nearer to the largest number than that leads past it in any case.
+            None if in_arena => length.checked_add(nominal - self.real(nominal)).unwrap_or(length),
+            _ => length,
+        }
+    }
+
     /// The nominal address; one in no place is what it is.
     pub fn nominal(&self, real: u64) -> u64 {
         let found = PLACES.iter().find(|place| self.range(place.0).contains(&real));

@@ -5,6 +5,7 @@ use core::fmt::Display;
 use rt::Errno;
 
 use crate::call::{Call, KINDS, Kind};
+use crate::memory;
 use crate::observe::{self, Trouble};
 use crate::outcome::Remap;
 use crate::output::{Detail, Output};
@@ -61,10 +62,8 @@ impl<S: System> Run<S> {
         }
         let hash = self.out.take_hash();
         self.system.reset()?;
-        let free = self.system.free_pages()?;
-        self.out.print(format_args!(
-            "script {name} calls {count} hash {hash:016x} free {free}\n"
-        ))?;
+        self.out
+            .print(format_args!("script {name} calls {count} hash {hash:016x}\n"))?;
         Ok(())
     }
 
@@ -151,6 +150,7 @@ impl<S: System> Run<S> {
         self.tally.print(&mut self.out)?;
         self.out.print(format_args!("oracle: done\n"))?;
         self.out.flush()?;
+        memory::tell();
         Ok(())
     }
 }

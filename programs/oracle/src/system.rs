@@ -56,12 +56,6 @@ pub trait System {
     /// What can't be looked at or printed.
     fn look(&self, out: &mut Output) -> Result<(), Trouble>;
 
-    /// How many pages of memory are left.
-    ///
-    /// # Errors
-    /// What can't be looked at.
-    fn free_pages(&self) -> Result<u64, Errno>;
-
     /// How many mappings there may still be, if the script has said how many.
     ///
     /// # Errors

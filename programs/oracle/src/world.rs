@@ -171,6 +171,9 @@ impl World {
 impl System for World {
     fn make(&mut self, call: &Call) -> Result<u64, Errno> {
         let mut words = call.words;
+        if let [Format::Address, Format::Hex, ..] = call.kind.formats() {
+            words[1] = self.starts.real_length(words[0], words[1]);
+        }
         for (word, format) in words.iter_mut().zip(call.kind.formats()) {
             if matches!(format, Format::Address) {
                 *word = self.starts.real(*word);
@@ -273,14 +276,6 @@ impl System for World {
 
     fn look(&self, out: &mut Output) -> Result<(), Trouble> {
         look::look(&self.starts, out)
-    }
-
-    fn free_pages(&self) -> Result<u64, Errno> {
-        // `struct sysinfo`: uptime, three loads, total memory, free memory; 112 bytes in all.
-        let mut words = [0u64; 14];
-        // SAFETY: the kernel writes the structure, for which there is room.
-        unsafe { syscall!(__NR_sysinfo, words.as_mut_ptr()) }?;
-        Ok(words[5] / PAGE as u64)
     }
 
     fn room(&self) -> Result<Option<u64>, Errno> {

@@ -1,6 +1,7 @@
 //! What the program `oracle` prints, read.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::sides::Texts;
 
@@ -29,19 +30,13 @@ impl Step {
 struct Summary<'a> {
     name: &'a str,
     hash: &'a str,
-    /// Free pages of the machine after it.
-    free: Option<u64>,
 }
 
 fn summaries(text: &str) -> impl Iterator<Item = Summary<'_>> {
     text.lines().filter_map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["script", name, "calls", _, "hash", hash, "free", free] => Some(Summary {
-                name,
-                hash,
-                free: free.parse().ok(),
-            }),
+            ["script", name, "calls", _, "hash", hash] => Some(Summary { name, hash }),
             _ => None,
         }
     })
@@ -62,13 +57,60 @@ pub(super) fn differing(texts: &Texts, names: impl Iterator<Item = String>) -> V
         .collect()
 }
 
-/// How many pages a machine has less after the last script than after the first.
-pub(super) fn lost_pages(text: &str) -> i64 {
-    let free: Vec<u64> = summaries(text).filter_map(|summary| summary.free).collect();
-    match (free.first(), free.last()) {
-        (Some(&first), Some(&last)) => first as i64 - last as i64,
-        _ => 0,
+/// The first seed to which one of the two has no answer: there its machine ended.
+pub(super) fn first_unanswered(texts: &Texts, mut seeds: Range<u64>) -> Option<u64> {
+    let answers = [hashes(&texts.linux), hashes(&texts.inarch)];
+    seeds.find(|seed| {
+        let name = seed.to_string();
+        answers.iter().any(|answers| !answers.contains_key(&name))
+    })
+}
+
+/// What Inarch told of its memory at one moment (`/proc/inarch/memory`), by names.
+type Memory = BTreeMap<String, i64>;
+
+/// What is lost after the last script of what there was before the first, in words; nothing where the kernel did not tell both times.
+///
+/// All frames are told, free or with whom they are, so that their sum stays the same. The heap keeps the frames that it has, and what is in
+/// use of it beside the mappings is the same after each script: what a script leaves behind are mappings, where it has sealed them.
+pub(super) fn lost_memory(text: &str) -> Option<String> {
+    let [before, after] = &told_memory(text)[..] else {
+        return None;
+    };
+    let frames = |memory: &Memory| -> i64 {
+        let of_heap = |name: &str| name.starts_with("heap-");
+        memory
+            .iter()
+            .filter(|(name, _)| !of_heap(name))
+            .map(|(_, frames)| frames)
+            .sum()
+    };
+    let others = |memory: &Memory| {
+        memory
+            .get("heap-used")?
+            .checked_sub(*memory.get("heap-mappings")?)
+    };
+    let frames = frames(before) - frames(after);
+    let bytes = others(after)? - others(before)?;
+    (frames != 0 || bytes > 0).then(|| format!("{frames} pages and {bytes} bytes of the heap"))
+}
+
+/// The accounts of memory, each of which begins with what is free.
+fn told_memory(text: &str) -> Vec<Memory> {
+    let mut told: Vec<Memory> = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("memory ")) {
+        let Some((name, Ok(number))) = line.split_once(' ').map(|(name, number)| (name, number.parse()))
+        else {
+            continue;
+        };
+        if name == "free" {
+            told.push(Memory::new());
+        }
+        if let Some(memory) = told.last_mut() {
+            memory.insert(name.to_owned(), number);
+        }
     }
+    told
 }
 
 /// The steps of one script of an account that is more than hashes.
@@ -119,7 +161,7 @@ pub(super) fn add_counts(text: &str, counts: &mut BTreeMap<String, u64>) {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "noise\nbegin 7 usual\nmunmap a+0 1000 = 0\nread a+0 = EFAULT\n  0-1 rw-p 00000000 private 0=0\nscript 7 calls 2 hash 0f free 100\nscript 8 calls 2 hash 0f free 98\ncount munmap ok 3\nmissing mseal\n";
+    const TEXT: &str = "noise\nbegin 7 usual\nmunmap a+0 1000 = 0\nread a+0 = EFAULT\n  0-1 rw-p 00000000 private 0=0\nscript 7 calls 2 hash 0f\nscript 8 calls 2 hash 0f\ncount munmap ok 3\nmissing mseal\n";
 
     #[test]
     fn accounts_are_read() {
@@ -137,7 +179,27 @@ mod tests {
             (missing(TEXT), class(TEXT, "7")),
             (vec!["mseal".to_owned()], "usual")
         );
-        assert_eq!(lost_pages(TEXT), 2);
+    }
+
+    #[test]
+    fn a_frame_that_nobody_has_is_lost() {
+        let memory = |free: u32, heap: u32, pages: u32, used: u32, mappings: u32| {
+            format!(
+                "memory free {free}\nmemory heap {heap}\nmemory pages {pages}\nmemory heap-used {used}\nmemory heap-mappings {mappings}\n"
+            )
+        };
+        let lost = |after: String| lost_memory(&(memory(100, 16, 5, 900, 400) + TEXT + &after));
+        assert_eq!(lost(memory(70, 32, 19, 9900, 9400)), None);
+        assert_eq!(
+            lost(memory(100, 16, 5, 880, 400)),
+            None,
+            "what was the files' is the mappings' now"
+        );
+        let one = Some("1 pages and 0 bytes of the heap".to_owned());
+        assert_eq!(lost(memory(69, 32, 19, 9900, 9400)), one);
+        let bytes = Some("0 pages and 16 bytes of the heap".to_owned());
+        assert_eq!(lost(memory(100, 16, 5, 916, 400)), bytes);
+        assert_eq!(lost(String::new()), None, "another kernel tells nothing");
     }
 
     #[test]
@@ -149,9 +211,18 @@ mod tests {
         let names = || std::iter::once("7".to_owned());
         assert!(differing(&texts(TEXT), names()).is_empty());
         assert_eq!(differing(&texts("kernel panic"), names()), ["7"]);
-        assert_eq!(
-            differing(&texts("script 7 calls 2 hash 0e free 1"), names()),
-            ["7"]
-        );
+        assert_eq!(differing(&texts("script 7 calls 2 hash 0e"), names()), ["7"]);
+    }
+
+    #[test]
+    fn the_rest_of_a_batch_is_known() {
+        let texts = |linux: &str, inarch: &str| Texts {
+            linux: linux.to_owned(),
+            inarch: inarch.to_owned(),
+        };
+        assert_eq!(first_unanswered(&texts(TEXT, TEXT), 7..9), None);
+        assert_eq!(first_unanswered(&texts(TEXT, TEXT), 7..12), Some(9));
+        let seven = "script 7 calls 2 hash 0f\n";
+        assert_eq!(first_unanswered(&texts(TEXT, seven), 7..9), Some(8));
     }
 }

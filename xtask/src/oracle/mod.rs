@@ -32,8 +32,6 @@ const BATCH: u64 = 100;
 const KNOWN: &str = "programs/oracle/known.txt";
 /// From when on a run must have met every rule and outcome.
 const COMPLETE: Duration = Duration::from_secs(600);
-/// Pages that a machine may have less after many scripts: what the kernel keeps aside.
-const KEPT_ASIDE: i64 = 256;
 
 /// Make random calls on Inarch and on Linux, and compare
 ///
@@ -209,6 +207,7 @@ impl Oracle {
         }
     }
 
+    /// Compares a batch of seeds. If a machine ends in the midst of it, those behind the seed where it did get another.
     fn batch(
         &self,
         hunt: &Hunt<'_>,
@@ -216,21 +215,36 @@ impl Oracle {
         report: &mut Report,
         progress: &mut Progress,
     ) -> Result<()> {
+        let mut from = from;
+        while from < to {
+            from = self.boot(hunt, (from, to), report, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Compares seeds in one boot of both machines; answers the first that was not reached.
+    fn boot(
+        &self,
+        hunt: &Hunt<'_>,
+        (from, to): (u64, u64),
+        report: &mut Report,
+        progress: &mut Progress,
+    ) -> Result<u64> {
         let texts = hunt.sides.run_seeds(Detail::Hash, &[(from, to)])?;
         account::add_counts(&texts.linux, &mut report.counts);
-        report.seeds += to - from;
-        let lost = account::lost_pages(&texts.inarch);
-        if self.hostile && lost > KEPT_ASIDE {
-            report
-                .troubles
-                .push(format!("{lost} pages lost by the seeds {from}..{to}"));
-        }
-        let names = (from..to).map(|seed| seed.to_string());
+        let end = account::first_unanswered(&texts, from..to).map_or(to, |seed| seed + 1);
+        report.seeds += end - from;
+        let lost = account::lost_memory(&texts.inarch);
+        report
+            .troubles
+            .extend(lost.map(|lost| format!("{lost} lost by the seeds {from}..{to}")));
+        let names = (from..end).map(|seed| seed.to_string());
         let differing: Vec<u64> = account::differing(&texts, names)
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect();
-        hunt.seeds(from, &differing, report, progress)
+        hunt.seeds(from, &differing, report, progress)?;
+        Ok(end)
     }
 }
 

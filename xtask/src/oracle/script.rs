@@ -74,9 +74,13 @@ impl Pattern {
     }
 }
 
-/// Whether a word is the pattern's, or one of its alternatives between commas.
+/// Whether a word is the pattern's, or one of its alternatives between commas, of which one that ends with `*` stands for all that
+/// begin like it.
 fn fits_word(pattern: &str, word: &str) -> bool {
-    pattern == "*" || pattern.split(',').any(|choice| choice == word)
+    pattern.split(',').any(|choice| match choice.strip_suffix('*') {
+        Some(begin) => word.starts_with(begin),
+        None => choice == word,
+    })
 }
 
 /// Reads a file of them.
@@ -146,5 +150,8 @@ mod tests {
         assert!(!pattern.fits("madvise a+0 0x1000 COLD", "EINVAL", "ok"));
         assert!(!pattern.fits("madvise a+0 0x1000 FREE", "ok", "ok"));
         assert!(!pattern.fits("madvise a+0 0x1000", "ok", "ok"));
+        assert!(!pattern.fits("madvise a+0 0x1000 PAGEOUT|0x100000000", "ok", "ok"));
+        let pattern = Pattern::parse("madvise * * PAGEOUT,PAGEOUT|* = ok / *").unwrap();
+        assert!(pattern.fits("madvise a+0 0x1000 PAGEOUT|0x100000000", "ok", "ok"));
     }
 }

@@ -16,7 +16,7 @@ use crate::qemu::boot::{self, Captured};
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 use crate::workspace;
 
-/// How long a machine may take for one batch of scripts.
+/// How long a machine may take for one batch of scripts: many times what a computer with nothing else to do needs.
 const TIMEOUT: Duration = Duration::from_secs(600);
 /// The file of scripts, where both systems have it.
 const SCRIPTS: &str = "scripts";

@@ -124,6 +124,22 @@ impl<M: Machine> Object<M> {
         }
     }
 
+    /// How many frames are the object's own: its pages, and what it keeps their numbers in.
+    pub fn frames(&self) -> u64 {
+        match &self.inner.contents {
+            Contents::Memory(memory) => memory.lock().pages.frames(&self.inner.machine),
+            Contents::Image(_) | Contents::Zeros => 0,
+        }
+    }
+
+    /// How many bytes of the heap the object takes, as a heap counts that gives multiples of a word.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        const WORD: usize = size_of::<usize>();
+        // The two counts of an `Arc` come before what it holds, and the least that such a heap gives is two words.
+        let name = self.inner.name.capacity().next_multiple_of(WORD);
+        (2 * WORD + size_of::<Inner<M>>() + if name == 0 { 0 } else { name.max(2 * WORD) }) as u64
+    }
+
     /// Whether this is `/dev/zero`.
     pub(crate) fn is_zeros(&self) -> bool {
         matches!(self.inner.contents, Contents::Zeros)

@@ -101,6 +101,12 @@ impl PageMap {
         self.get_or_add(machine, index).map(drop)
     }
 
+    /// How many frames there are: pages and nodes.
+    pub(super) fn frames(&self, machine: &impl Machine) -> u64 {
+        self.root
+            .map_or(0, |root| frames_below(machine, root, self.height))
+    }
+
     /// Gives up the `pages`, and the nodes that held nothing else.
     pub(super) fn remove(&mut self, machine: &impl Machine, pages: Range<u64>) {
         let Some(root) = self.root else { return };
@@ -145,6 +151,15 @@ impl PageMap {
         }
         Ok(())
     }
+}
+
+/// A node of this height, or with 0 a page, and all frames below it.
+fn frames_below(machine: &impl Machine, frame: PhysAddr, height: u32) -> u64 {
+    let slots = if height == 0 { 0 } else { FAN_OUT };
+    let children = (0..slots).filter_map(|slot| child(machine, frame, slot));
+    1 + children
+        .map(|child| frames_below(machine, child, height - 1))
+        .sum::<u64>()
 }
 
 /// Gives up the pages from `first` to `last`, counted from the node's own first page; answers whether the node was given back

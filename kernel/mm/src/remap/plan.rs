@@ -209,8 +209,8 @@ fn what_to_clear(view: &View<'_>, request: &Request) -> Result<Option<PageRange>
     }
     view.check_unmap(target)?;
     if target.contains(request.old) {
-        // An empty source at the start of the target. Linux unmaps the mapping, then does not find it, and the data is
-        // gone. Here the answer is the same, and nothing is lost.
+        // A source of no length, or of one that wraps, so that the two seemed not to overlap. Linux unmaps the mapping, then does not
+        // find it, and the data is gone. Here the answer is the same, and nothing is lost.
         return Err(Errno::EFAULT.into());
     }
     Ok(Some(target))

@@ -7,7 +7,7 @@ use super::{AddressSpace, Backing, MapRequest, Refusal, round_up_to_page};
 use crate::machine::Machine;
 use crate::object::Object;
 use crate::vma::{self, Origin, Prot, Spare, Vma, VmaFlags};
-use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 use linux_raw_sys::general as linux;
 
 /// What `MAP_SHARED` does not complain about, and `MAP_SHARED_VALIDATE` allows (Linux's `LEGACY_MAP_MASK`).
@@ -62,7 +62,9 @@ impl<M: Machine> AddressSpace<M> {
     #[inline(never)]
     pub(super) fn map_request(&mut self, request: MapRequest<M>) -> Result<VirtAddr, Errno> {
         let flags = Flags(request.flags);
-        self.check_huge(&request, flags)?;
+        if flags.has(linux::MAP_HUGETLB) {
+            return Err(self.refuse_huge(&request, flags));
+        }
         let (range, room) = self.choose_range(&request, flags)?;
         let kind = self.decode_kind(request, flags, range)?;
         let populate = kind.flags.contains(VmaFlags::LOCKED)
@@ -73,38 +75,6 @@ impl<M: Machine> AddressSpace<M> {
             self.populate(range);
         }
         Ok(range.start())
-    }
-
-    /// Huge pages set aside for `MAP_HUGETLB`: there are none, which is Linux's answer too until somebody sets some aside, behind the
-    /// checks of the request.
-    fn check_huge(&self, request: &MapRequest<M>, flags: Flags) -> Result<(), Errno> {
-        if !flags.has(linux::MAP_HUGETLB) {
-            return Ok(());
-        }
-        let fixed = flags.has(linux::MAP_FIXED | linux::MAP_FIXED_NOREPLACE);
-        // The default of 2 MiB, and the sizes of arm64 with 4 KiB pages: 64 KiB, 2 MiB, 32 MiB, 1 GiB.
-        let size = match (flags.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK {
-            0 => 1 << 21,
-            known @ (16 | 21 | 25 | 30) => 1 << known,
-            _ => return Err(Errno::EINVAL),
-        };
-        let impossible = !matches!(request.backing, Backing::Anonymous)
-            || request.len == 0
-            || fixed && !request.addr.is_multiple_of(size);
-        if impossible {
-            return Err(Errno::EINVAL);
-        }
-        let len = request.len.checked_next_multiple_of(size).ok_or(Errno::ENOMEM)?;
-        let leaves_space = len > TASK_SIZE || fixed && request.addr > TASK_SIZE - len;
-        if leaves_space || !fixed && !self.view().has_room(len, size) {
-            return Err(Errno::ENOMEM);
-        }
-        check_file_kind(flags)?;
-        Err(if flags.has(linux::MAP_GROWSDOWN) {
-            Errno::EINVAL
-        } else {
-            Errno::ENOMEM
-        })
     }
 
     /// The checks up to and with the search for a place.
@@ -133,7 +103,7 @@ impl<M: Machine> AddressSpace<M> {
         let zeros = match &request.backing {
             Backing::Anonymous => true,
             Backing::Object { object, .. } => object.is_zeros(),
-            Backing::Refused(_) => false,
+            Backing::HugePages { .. } | Backing::Refused(_) => false,
         };
         let anonymous = zeros && !flags.is_shared();
         let range = self.view().place(Placement { wish, len, anonymous })?;
@@ -177,6 +147,7 @@ impl<M: Machine> AddressSpace<M> {
             } => {
                 kind.decode_object(flags, object, offset, writable, range.len())?;
             }
+            Backing::HugePages { .. } => return Err(Errno::EINVAL),
             Backing::Refused(errno) => {
                 check_file_kind(flags)?;
                 return Err(errno);
@@ -237,7 +208,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Whether a new mapping that replaces `freed` stays within the limits.
-    fn has_room(&self, range: PageRange, prot: Prot, flags: VmaFlags, freed: Freed) -> bool {
+    pub(super) fn has_room(&self, range: PageRange, prot: Prot, flags: VmaFlags, freed: Freed) -> bool {
         let view = self.view();
         // What is replaced is taken off for RLIMIT_DATA as well, whether or not it counts there.
         let more = range.pages() - freed.total;
@@ -249,7 +220,7 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Whether what is mapped in `range` may be replaced, and how much that is.
-    fn check_replace(&self, range: PageRange) -> Result<Freed, Refusal> {
+    pub(super) fn check_replace(&self, range: PageRange) -> Result<Freed, Refusal> {
         if self.tree.is_free(range) {
             return Ok(Freed::default());
         }
@@ -368,7 +339,7 @@ impl<M: Machine> Kind<M> {
 }
 
 /// The type of a mapping of a file.
-fn check_file_kind(flags: Flags) -> Result<(), Errno> {
+pub(super) fn check_file_kind(flags: Flags) -> Result<(), Errno> {
     match flags.kind() {
         linux::MAP_SHARED_VALIDATE if flags.0 & !LEGACY_FLAGS != 0 => Err(Errno::EOPNOTSUPP),
         linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE | linux::MAP_PRIVATE => Ok(()),
@@ -378,10 +349,11 @@ fn check_file_kind(flags: Flags) -> Result<(), Errno> {
 
 /// The `MAP_*` bits of a request.
 #[derive(Clone, Copy)]
-struct Flags(u64);
+pub(super) struct Flags(u64);
 
 impl Flags {
-    fn has(self, flag: u32) -> bool {
+    /// Whether any of these bits is set.
+    pub(super) fn has(self, flag: u32) -> bool {
         self.0 & u64::from(flag) != 0
     }
 
@@ -395,8 +367,17 @@ impl Flags {
         self.has(linux::MAP_SHARED)
     }
 
+    /// What size of huge pages is asked for, in bytes: 2 MiB, or one of arm64's with 4 KiB pages.
+    pub(super) fn huge_page_size(self) -> Option<u64> {
+        match (self.0 as u32 >> linux::MAP_HUGE_SHIFT) & linux::MAP_HUGE_MASK {
+            0 => Some(1 << 21),
+            known @ (16 | 21 | 25 | 30) => Some(1 << known),
+            _ => None,
+        }
+    }
+
     /// The flags of the mapping that come from the call's alone.
-    fn of_mapping(self) -> VmaFlags {
+    pub(super) fn of_mapping(self) -> VmaFlags {
         let mut flags = MAY_ALL;
         flags.set(VmaFlags::GROWSDOWN, self.has(linux::MAP_GROWSDOWN));
         flags.set(VmaFlags::LOCKED, self.has(linux::MAP_LOCKED));

@@ -14,6 +14,7 @@ mod huge;
 mod limits;
 mod lock;
 mod map;
+mod map_huge;
 mod modify;
 mod objects;
 mod pagemap;

@@ -98,6 +98,17 @@ impl<M: Machine> Objects<M> {
         self.slots.get(index(id))?.object.as_ref()
     }
 
+    /// The objects, each once.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Object<M>> {
+        self.slots.iter().filter_map(|slot| slot.object.as_ref())
+    }
+
+    /// How many bytes of the heap they and their numbers take.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        let slots = self.slots.capacity() * size_of::<Slot<M>>();
+        slots as u64 + self.iter().map(Object::heap_bytes).sum::<u64>()
+    }
+
     /// Counts the pages of a new mapping, or of one that grew.
     pub(crate) fn mapped(&mut self, vma: &Vma, pages: u64) {
         if let Some(slot) = vma.backing.object().and_then(|id| self.slots.get_mut(index(id))) {

@@ -82,9 +82,9 @@ impl View<'_> {
         self.gap(len)
     }
 
-    /// Whether there is room for `len` bytes aligned to `align`.
-    pub(crate) fn has_room(&self, len: u64, align: u64) -> bool {
-        self.aligned_gap(len, align).is_some()
+    /// Room for `len` bytes from a multiple of `align` on.
+    pub(crate) fn find_aligned(&self, len: u64, align: u64) -> Option<PageRange> {
+        PageRange::from_len(self.aligned_gap(len, align)?, len)
     }
 
     /// The highest gap below `mmap_base`, else the lowest one from `mmap_bottom` on.

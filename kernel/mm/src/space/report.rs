@@ -3,6 +3,7 @@
 use super::objects::object_page;
 use super::{AddressSpace, Footprint};
 use crate::machine::{BLOCK_SIZE, Machine};
+use crate::object::Object;
 use crate::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::{PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 
@@ -77,6 +78,27 @@ impl<M: Machine> AddressSpace<M> {
         let counters = self.tables.counters();
         // The top one is taken with the address space, before anything is counted.
         1 + counters.tables_taken.saturating_sub(counters.tables_given)
+    }
+
+    /// How many empty tables are at hand for calls to come, which no entry points to.
+    pub fn spare_tables(&self) -> u64 {
+        self.tables.spare_tables() as u64
+    }
+
+    /// How many frames hold the zeros that are mapped where nothing was stored yet: a page, and a block once one was read.
+    pub fn zero_frames(&self) -> u64 {
+        1 + self.zero_block.map_or(0, |_| BLOCK_SIZE >> PAGE_SHIFT)
+    }
+
+    /// Bytes of the kernel's heap that the mappings take: nodes of their tree, in use or not, as many as its largest size took; the
+    /// objects that are mapped and the list of them.
+    pub fn heap_bytes(&self) -> u64 {
+        self.tree.node_bytes() + self.objects.heap_bytes()
+    }
+
+    /// What is mapped of objects, each once.
+    pub fn objects(&self) -> impl Iterator<Item = &Object<M>> {
+        self.objects.iter()
     }
 
     /// The mappings, lowest first.

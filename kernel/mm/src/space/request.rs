@@ -9,6 +9,11 @@ use crate::object::Object;
 pub enum Backing<M: Machine> {
     /// Memory that begins as zero (`MAP_ANONYMOUS`).
     Anonymous,
+    /// Huge pages that were set aside (`MAP_ANONYMOUS` with `MAP_HUGETLB`). There are none, but what is refused first is told first.
+    HugePages {
+        /// The argument `offset`, which Linux does look at here.
+        offset: u64,
+    },
     /// A file that the program has opened.
     Object {
         /// The file's contents.

@@ -92,6 +92,11 @@ impl<M: Machine> PageTables<M> {
         self.asid = asid;
     }
 
+    /// How many empty tables are at hand, those set aside for blocks among them.
+    pub fn spare_tables(&self) -> usize {
+        self.pool.len()
+    }
+
     /// Whether anything is mapped by a block.
     pub fn has_blocks(&self) -> bool {
         self.pool.has_deposits()

@@ -83,7 +83,6 @@ impl Pool {
     }
 
     /// How many tables are at hand.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.count
     }

@@ -1,6 +1,6 @@
 //! Calls with wild arguments: numbers around all the limits that there are, and numbers without any sense.
 
-use rt::linux::general::{MADV_MERGEABLE, MADV_UNMERGEABLE};
+use rt::linux::general::{MADV_MERGEABLE, MADV_UNMERGEABLE, MAP_HUGETLB, MAP_NORESERVE};
 
 use super::PAGE;
 use super::clip::{self, untag};
@@ -64,7 +64,7 @@ pub(super) fn call(random: &mut Random) -> Call {
         *word = match format {
             Format::Address => wild_address(random),
             Format::Hex | Format::Number => wild_length(random),
-            Format::Bits(names) | Format::Value(names) => {
+            Format::Bits(names) | Format::Value(names) | Format::Half(names) => {
                 let named = names[random.below(names.len() as u64) as usize].1;
                 let other = names[random.below(names.len() as u64) as usize].1;
                 match random.below(8) {
@@ -81,6 +81,10 @@ pub(super) fn call(random: &mut Random) -> Call {
     }
     if matches!(kind, Kind::Madvise | Kind::ProcessMadvise) && is_merging(call.words[2]) {
         call.words[2] = 0;
+    }
+    if kind == Kind::Mmap && call.words[3] & u64::from(MAP_HUGETLB) != 0 {
+        // Linux would map huge pages that can never be there.
+        call.words[3] &= !u64::from(MAP_NORESERVE);
     }
     clip::to_arena(&mut call);
     match is_harmless(&call) {
@@ -139,13 +143,19 @@ fn is_harmless(call: &Call) -> bool {
         // What these do to the fence does no harm, and is put back; but whoever looks at the program finds it elsewhere on each system.
         Kind::Mincore | Kind::Mlock | Kind::Mlock2 | Kind::Munlock | Kind::Msync => is_far(first, second),
         Kind::Mremap => {
-            let onto_itself = second.wrapping_add(PAGE - 1) < PAGE && untag(first) == fifth;
             is_ours(first, second)
                 && (is_ours(fifth, third) || fourth & usual::TO != usual::TO)
-                && !onto_itself
+                && !is_onto_itself(untag(first), second, fifth, third)
         }
         _ => is_ours(first, second),
     }
+}
+
+/// Whether a move is onto its own source, and its length is none, or wraps, so that the kernel does not see that: Linux then unmaps the
+/// source with the target, and finds it no more. Here the call is refused before, and the source stays.
+fn is_onto_itself(old: u64, old_length: u64, new: u64, new_length: u64) -> bool {
+    let end = old.wrapping_add(old_length.wrapping_add(PAGE - 1) & !(PAGE - 1));
+    end <= new.max(old) && new <= old && old - new <= new_length
 }
 
 /// Whether a range is no range of anybody's, or lies in the arena or the fence, far from both ends of the address space, where the

@@ -5,7 +5,6 @@ use super::*;
 const VALIDATE: u64 = 3;
 const DROPPABLE: u64 = 8;
 const NONBLOCK: u64 = 0x10000;
-const HUGETLB: u64 = 0x40000;
 const SYNC: u64 = 0x80000;
 
 fn huge(log2: u64) -> u64 {
@@ -36,6 +35,53 @@ fn there_are_no_huge_pages_to_be_had() {
         world.map_object(0, P, RW, PRIVATE | HUGETLB, &object, 0),
         Err(Errno::EINVAL)
     );
+}
+
+#[test]
+fn huge_pages_that_are_not_there_take_the_place_of_what_was() {
+    let mut world = World::new();
+    let huge = PRIVATE | ANON | HUGETLB;
+    let map = |world: &mut World, addr, len, flags, offset| {
+        let request = MapRequest {
+            addr,
+            len,
+            prot: RW,
+            flags,
+            backing: Backing::HugePages { offset },
+        };
+        world.space.mmap(request).map(VirtAddr::get)
+    };
+    world.map(A, 1, RW);
+    let maps = world.maps();
+    assert_eq!(map(&mut world, A, P, huge | NOREPLACE, 0), Err(Errno::EEXIST));
+    assert_eq!(
+        map(&mut world, A, P, huge | FIXED, i64::MAX as u64 & !0xfff),
+        Err(Errno::EOVERFLOW)
+    );
+    assert_eq!(
+        map(&mut world, A, P, huge | FIXED | GROWSDOWN, 0),
+        Err(Errno::EINVAL)
+    );
+    assert_eq!(
+        map(&mut world, A + P, 1 << 50, huge | FIXED, 0),
+        Err(Errno::ENOMEM),
+        "the length comes before the address"
+    );
+    assert_eq!(
+        map(&mut world, A, !0xfff, huge | FIXED, 0),
+        Err(Errno::EINVAL),
+        "no length after rounding"
+    );
+    assert_eq!(world.maps(), maps);
+    assert_eq!(map(&mut world, A, P, huge | FIXED, 0), Err(Errno::ENOMEM));
+    assert_eq!(world.maps(), "");
+    world.map(A, 1, RW);
+    assert_eq!(
+        map(&mut world, A, P, huge | FIXED, P),
+        Err(Errno::EINVAL),
+        "half-way into a huge page"
+    );
+    assert_eq!(world.maps(), "");
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub(super) const POPULATE: u64 = 0x8000;
 pub(super) const STACK: u64 = 0x20000;
 pub(super) const NOREPLACE: u64 = 0x10_0000;
 
+pub(super) const HUGETLB: u64 = 0x40000;
+
 pub(super) const MAYMOVE: u64 = 1;
 pub(super) const TO: u64 = 3; // MREMAP_MAYMOVE | MREMAP_FIXED
 pub(super) const DONTUNMAP: u64 = 4;
@@ -96,7 +98,10 @@ impl World {
             len,
             prot,
             flags,
-            backing: Backing::Anonymous,
+            backing: match flags & HUGETLB {
+                0 => Backing::Anonymous,
+                _ => Backing::HugePages { offset: 0 },
+            },
         };
         self.space.mmap(request).map(VirtAddr::get)
     }
@@ -232,12 +237,34 @@ impl World {
     }
 }
 
+impl World {
+    /// The frames with whom an address space tells that they are: tables, zeros, pages of mappings, objects.
+    fn frames_told(&self) -> u64 {
+        let mut footprint = super::Footprint::default();
+        let mut at = 0;
+        while at < TASK_SIZE {
+            at = self.space.measure(at, TASK_SIZE, &mut footprint);
+        }
+        let pages = (footprint.anonymous + footprint.file) / P;
+        let objects = self.space.objects().chain(&self.objects);
+        let objects: std::collections::BTreeMap<u64, u64> =
+            objects.map(|object| (object.inode(), object.frames())).collect();
+        let tables = self.space.table_pages() + self.space.spare_tables();
+        tables + self.space.zero_frames() + pages + objects.values().sum::<u64>()
+    }
+}
+
 impl Drop for World {
-    /// Whatever a test did, an address space gives every frame back.
+    /// Whatever a test did, an address space tells where every frame is, and gives every frame back.
     fn drop(&mut self) {
         if self.has_company || std::thread::panicking() {
             return;
         }
+        assert_eq!(
+            self.frames_told(),
+            self.machine.frames_in_use() as u64,
+            "frames that nobody has"
+        );
         self.objects.clear();
         let machine = self.machine.clone();
         let empty = AddressSpace::new(machine.clone(), Asid(2), Limits::default(), Layout::default());

@@ -146,6 +146,11 @@ impl VmaTree {
         self.visited.get()
     }
 
+    /// How many bytes of the heap the nodes take, in use or not.
+    pub fn node_bytes(&self) -> u64 {
+        self.leaves.bytes() + self.inners.bytes()
+    }
+
     /// The mapping that holds `addr`.
     #[inline]
     pub fn find(&self, addr: VirtAddr) -> Option<Vma> {

@@ -75,6 +75,14 @@ impl<T: Clone, const CHUNK: usize> Pool<T, CHUNK> {
         self.chunks.len() * CHUNK - self.free.len()
     }
 
+    /// How many bytes the pool has of the heap.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = self.chunks.len() * size_of::<[T; CHUNK]>()
+            + self.chunks.capacity() * size_of::<Box<[T; CHUNK]>>()
+            + self.free.capacity() * size_of::<NodeId>();
+        bytes as u64
+    }
+
     /// How many chunks there are.
     #[cfg(test)]
     pub(super) fn chunks(&self) -> usize {

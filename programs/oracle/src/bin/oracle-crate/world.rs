@@ -26,6 +26,8 @@ const MEMORY_PAGES: u64 = 3 << 30 >> 12;
 const LOWEST: u64 = 0x1000;
 /// How everything is shut.
 const SHUT: u64 = (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED) as u64;
+/// How huge pages are asked for.
+const HUGE: u64 = (MAP_ANONYMOUS | MAP_HUGETLB) as u64;
 
 /// The machine, and the address space of the script that runs.
 pub(crate) struct World {
@@ -158,6 +160,7 @@ impl World {
             return Err(mm::Errno::EINVAL);
         }
         let backing = match object {
+            _ if flags & HUGE == HUGE => Backing::HugePages { offset },
             _ if flags & u64::from(MAP_ANONYMOUS) != 0 => Backing::Anonymous,
             0 | 1 => self.backing(object, offset),
             2 => self.backing(ZERO, offset),
@@ -428,10 +431,6 @@ impl System for World {
 
     fn look(&self, _: &mut Output) -> Result<(), Trouble> {
         Ok(())
-    }
-
-    fn free_pages(&self) -> Result<u64, Errno> {
-        Ok((FRAMES - self.machine.frames_in_use()) as u64)
     }
 
     fn room(&self) -> Result<Option<u64>, Errno> {
