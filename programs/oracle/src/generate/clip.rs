@@ -29,6 +29,12 @@ pub(super) fn to_arena(call: &mut Call) {
                 // A duplicate onto itself loses the data on Linux, and is refused here.
                 words[4] = words[4].wrapping_add(PAGE);
             }
+            let (old, new) = (untag(words[0]), words[4]);
+            let end = old.wrapping_add(words[1]);
+            if end < old && end <= new && (new..new.saturating_add(words[2])).contains(&old) {
+                // The same for a length that wraps, so that the kernel does not see that the two overlap.
+                words[1] = words[2];
+            }
         }
         (Kind::Stripes, _) => words[1] = clip(words[0], words[1] * PAGE) / PAGE,
         (_, [Format::Address, Format::Hex, ..]) => words[1] = clip(untag(words[0]), words[1]),
