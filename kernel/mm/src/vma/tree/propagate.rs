@@ -24,7 +24,7 @@ impl VmaTree {
     }
 
     /// The same where every mapping of the leaf still ends where one ended, and the gaps are what they were.
-    #[inline]
+    #[inline(always)]
     pub(super) fn propagate_sums(&mut self, path: &Path, sums: &Sums) {
         if self.total.sums.homing() != 0 || sums.has_pairs() {
             let change = Change {
