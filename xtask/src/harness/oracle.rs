@@ -19,10 +19,7 @@ pub(crate) fn case(folder: &Path) -> Result<Case> {
                 kept.name
             )
         })?;
-        Ok(format!(
-            "script {number} calls {} hash {hash} free",
-            kept.calls.len()
-        ))
+        Ok(format!("script {number} calls {} hash {hash}", kept.calls.len()))
     };
     Ok(Case {
         arguments: ["-s", "-"].map(Into::into).to_vec(),
