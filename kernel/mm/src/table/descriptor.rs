@@ -374,6 +374,13 @@ impl Descriptor {
         }
     }
 
+    /// Whether an entry of a leaf table maps the zero page, valid or not.
+    #[inline]
+    pub(super) const fn is_zero_page(self) -> bool {
+        let zero_page = Self::TABLE_OR_PAGE | Attributes::ZERO_PAGE.bits();
+        self.0 & zero_page == zero_page
+    }
+
     /// The attributes of a leaf.
     pub const fn attributes(self) -> Attributes {
         Attributes::from_bits_truncate(self.0)

@@ -42,6 +42,11 @@ impl<M: Machine> Sink for Released<'_, M> {
 
     #[inline]
     fn take_pages(&mut self, words: &[Word]) -> usize {
+        let zeros = words.iter().take_while(|word| word.get().is_zero_page());
+        let zeros = zeros.inspect(|word| word.set(Descriptor::ABSENT)).count();
+        if zeros > 0 {
+            return zeros;
+        }
         let page = |word: &Word| word.get().counted_page();
         let given = |word: &Word| word.set(Descriptor::ABSENT);
         page::release_while_sole(self.machine, words, page, given)
