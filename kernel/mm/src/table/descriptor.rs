@@ -482,4 +482,6 @@ impl fmt::Debug for Descriptor {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;
