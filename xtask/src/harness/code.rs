@@ -1,7 +1,29 @@
 //! The instructions of an ELF file for arm64, told from the data between them.
 
+use std::path::Path;
+
 use anyhow::Result;
+use libtest_mimic::{Completion, Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
+
+use super::report;
+
+/// A check of the kernel's ELF file, which is at `kernel`, as a trial.
+pub(super) fn trial(
+    name: &str,
+    kernel: &Path,
+    print_times: bool,
+    check: impl FnOnce(&[u8]) -> Result<()> + Send + 'static,
+) -> Trial {
+    let kernel = kernel.to_owned();
+    report::timed(name, print_times, move || {
+        let file = std::fs::read(&kernel)?;
+        match check(&file) {
+            Ok(()) => Ok(Completion::Completed),
+            Err(error) => Err(Failed::from(format!("{error:#}"))),
+        }
+    })
+}
 
 /// One instruction (encodings: Arm ARM, C4.1).
 #[derive(Clone, Copy, Debug)]

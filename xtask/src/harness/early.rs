@@ -6,25 +6,17 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 use object::{Object, ObjectSection};
 
-use super::code::{Code, Instruction};
-use super::report;
+use super::code::{self, Code, Instruction};
 
 /// The section that holds what runs before the MMU is on.
 const SECTION: &str = ".text.boot";
 
 /// The check as a trial. `kernel` is the kernel's ELF file.
 pub(crate) fn trial(kernel: &Path, print_times: bool) -> Trial {
-    let kernel = kernel.to_owned();
-    report::timed("boot::before-the-mmu", print_times, move || {
-        let file = std::fs::read(&kernel)?;
-        match check(&file) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:#}"))),
-        }
-    })
+    code::trial("boot::before-the-mmu", kernel, print_times, check)
 }
 
 fn check(file: &[u8]) -> Result<()> {

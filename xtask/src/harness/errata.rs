@@ -6,22 +6,14 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 use object::{Object, ObjectSection};
 
-use super::code::{Code, Instruction};
-use super::report;
+use super::code::{self, Code, Instruction};
 
 /// The check as a trial. `kernel` is the kernel's ELF file.
 pub(crate) fn trial(kernel: &Path, print_times: bool) -> Trial {
-    let kernel = kernel.to_owned();
-    report::timed("boot::errata", print_times, move || {
-        let file = std::fs::read(&kernel)?;
-        match check(&file) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:#}"))),
-        }
-    })
+    code::trial("boot::errata", kernel, print_times, check)
 }
 
 fn check(file: &[u8]) -> Result<()> {
