@@ -24,19 +24,10 @@ impl VmaTree {
     /// # Panics
     /// As [`VmaTree::move_run`]: [`VmaTree::reserve_moves`] for two moves, and as many mappings more.
     pub fn move_run_leaving(&mut self, range: PageRange, to: VirtAddr, mut change: impl FnMut(&mut Vma)) {
-        self.forget_plain();
-        if self.is_empty() {
-            return;
-        }
         let mut path = Path::NOWHERE;
-        self.lead(&mut path, range.start().get());
-        let Some(first) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
+        let Some(first) = self.begin_run(range, &mut path) else {
             return;
         };
-        assert!(
-            first.start() >= range.start(),
-            "a mapping crosses the start of {range:?}"
-        );
         let (mut run, base) = self.cut_out(&mut path, range.end());
         assert!(
             base + run.total.span <= range.end().get(),

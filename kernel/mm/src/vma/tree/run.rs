@@ -82,26 +82,36 @@ impl VmaTree {
         search.node(self.root, self.height, 0)
     }
 
+    /// Leads to the first mapping of a run that is to move, if there is one in `range`.
+    ///
+    /// # Panics
+    /// If it crosses the start.
+    #[inline(always)]
+    pub(super) fn begin_run(&mut self, range: PageRange, path: &mut Path) -> Option<Vma> {
+        self.forget_plain();
+        if self.is_empty() {
+            return None;
+        }
+        self.lead(path, range.start().get());
+        let first = self.at(path).filter(|vma| vma.start() < range.end())?;
+        assert!(
+            first.start() >= range.start(),
+            "a mapping crosses the start of {range:?}"
+        );
+        Some(first)
+    }
+
     /// Moves all mappings in `range` so that what lay at its start lies at `to`, in O(log n). They merge with nobody.
     ///
     /// # Panics
     /// If a mapping crosses an end of `range`, the target is not free or leaves the address space, or too little is reserved
     /// ([`VmaTree::reserve_moves`]).
     pub fn move_run(&mut self, range: PageRange, to: VirtAddr) {
-        self.forget_plain();
-        if self.is_empty() {
-            return;
-        }
         let mut path = Path::NOWHERE;
-        self.lead(&mut path, range.start().get());
-        let Some(first) = self.at(&path).filter(|vma| vma.start() < range.end()) else {
+        let Some(first) = self.begin_run(range, &mut path) else {
             return;
         };
         let shift = to.get().wrapping_sub(range.start().get());
-        assert!(
-            first.start() >= range.start(),
-            "a mapping crosses the start of {range:?}"
-        );
         if self.move_few(&path, range, shift) {
             return;
         }
