@@ -304,6 +304,11 @@ fn pages_of_every_kind_go_with_one_call() {
         "the rest is the parent's, too"
     );
     assert_eq!(child.bytes(A + 60 * P, 4), [61, 62, 63, 64]);
+    child.map(A, 60, RW);
+    assert!(
+        !child.resident(A, 60).contains('1'),
+        "nothing has stayed in the tables"
+    );
     assert_eq!(parent.bytes(A, 3), [1, 2, 3]);
     drop(child);
     assert_eq!(parent.space.munmap(A, 60 * P), Ok(()));
