@@ -294,6 +294,8 @@ fn pages_of_every_kind_go_with_one_call() {
     child.fill(A, 20, 100);
     child.advise(A + 30 * P, 3, 4);
     assert_eq!(child.read(A + 30 * P), 0);
+    child.advise(A + 34 * P, 20, 4);
+    assert_eq!(child.bytes(A + 34 * P, 20), [0; 20]);
     child.advise(A + 31 * P, 1, GUARD_INSTALL);
     assert_eq!(child.space.mprotect(A + 3 * P, P, NONE), Ok(()));
     let before = parent.machine.frames_in_use();
