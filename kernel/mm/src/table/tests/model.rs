@@ -312,15 +312,29 @@ impl Pair {
     }
 
     /// Notes in the model that stores went to these pages while an edit was under way, wherever they are mapped now.
+    ///
+    /// A store that came before the edit of its page was kept in software's bit, which a page that may not be written needs,
+    /// and one that may has or has not, as the store came before or after.
     pub(super) fn stored(&mut self, pages: &[PhysAddr]) {
         let hit = |(page, what): (&u64, &Page)| match what {
             Page::Mapped(leaf) if pages.contains(&leaf.address) => Some(*page),
             _ => None,
         };
-        let touched: Vec<u64> = self.model.iter().filter_map(hit).collect();
-        touched
-            .into_iter()
-            .for_each(|page| self.touched(VirtAddr::new(page * PAGE_SIZE), true));
+        let stored: Vec<u64> = self.model.iter().filter_map(hit).collect();
+        for page in stored {
+            let address = VirtAddr::new(page * PAGE_SIZE);
+            self.touched(address, true);
+            let Some(Page::Mapped(known)) = self.model.get_mut(&page) else {
+                continue;
+            };
+            let kept = match self.tables.query(address) {
+                (_, Entry::Leaf(found)) if known.attributes.is_dirty() => {
+                    found.attributes & Attributes::DIRTY
+                }
+                _ => Attributes::DIRTY,
+            };
+            known.attributes |= kept;
+        }
     }
 
     /// Notes an access in the model: for all pages of the block, if it is one.
