@@ -159,14 +159,14 @@ fn is_onto_itself(old: u64, old_length: u64, new: u64, new_length: u64) -> bool 
 }
 
 /// Whether a range is no range of anybody's, or lies in the arena or the fence, far from both ends of the address space, where the
-/// program itself is.
+/// program itself is. A length whose rounding wraps is that of a page or of none.
 fn is_far(at: u64, length: u64) -> bool {
     const NEAR: u64 = 1 << 40;
-    let start = untag(at) & !(PAGE - 1);
-    let end = start
-        .checked_add(length)
-        .and_then(|end| end.checked_add(2 * PAGE));
-    start >= TOP || start >= NEAR && end.is_none_or(|end| end <= TOP - NEAR)
+    let at = untag(at);
+    let start = at & !(PAGE - 1);
+    let rounded = (at - start).wrapping_add(length).wrapping_add(PAGE - 1) & !(PAGE - 1);
+    let end = start.wrapping_add(rounded);
+    start >= TOP || start >= NEAR && (end < start || end <= TOP - NEAR)
 }
 
 /// Whether a range lies in the arena, or is no range of anybody's.
