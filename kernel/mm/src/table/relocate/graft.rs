@@ -10,14 +10,13 @@ use core::ops::Range;
 
 impl<M: Machine> Relocation<'_, M> {
     /// Moves a run of entries that lie in the source as a whole, all of them detached, by themselves or, if `free`, with a
-    /// table above; answers how many there were.
-    pub(super) fn graft_run(&mut self, place: &Place, run: Range<usize>, free: bool) -> usize {
+    /// table above; answers how many there were. `dense` says that none of them is absent.
+    pub(super) fn graft_run(&mut self, place: &Place, run: Range<usize>, free: bool, dense: bool) -> usize {
         let (mut end, mut moved) = (run.end, 0);
         let from = place.table;
         if !self.keeps_groups(place.level) && from.may_be_contiguous(&self.tables.machine) {
             self.tables.unfold_all(place.level, from, run.clone());
         }
-        let dense = from.occupancy(&self.tables.machine) == run.len();
         while end > run.start {
             // Holes cost a test each, and make no table at the target.
             if self.tables.live(from).get(end - 1).is_absent() {

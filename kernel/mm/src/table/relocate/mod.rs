@@ -142,15 +142,25 @@ impl<M: Machine> Relocation<'_, M> {
         self.tables.counters.read += extent.len() as u64;
         let place = Place { level, table, range };
         let moved = if level >= self.agree {
+            let dense = free && self.is_dense(&place, &extent);
             // Entries that lie in the range as a whole move as they are; there is at most one at either end that does not.
             self.move_entries(&place, extent.tail(), free)
-                + self.graft_run(&place, extent.whole.clone(), free)
+                + self.graft_run(&place, extent.whole.clone(), free, dense)
                 + self.move_entries(&place, extent.head(), free)
         } else {
             self.move_entries(&place, extent.first..extent.last + 1, free)
         };
         self.tables.counters.written += moved as u64;
         table.lose(&self.tables.machine, moved);
+    }
+
+    /// Whether none of the entries of a detached table that lie in the range as a whole is absent: said by the occupancy, which
+    /// counts those at the ends as well, and where the target reaches into the table says nothing.
+    fn is_dense(&self, place: &Place, extent: &Extent) -> bool {
+        let entries = self.tables.live(place.table);
+        let ends = extent.head().chain(extent.tail());
+        let ends = ends.filter(|&index| !entries.get(index).is_absent()).count();
+        place.table.occupancy(&self.tables.machine) == extent.whole.len() + ends && !place.spans(self.target)
     }
 
     /// Moves entries each in its own way, the last one first; answers how many of them are gone.
@@ -261,6 +271,12 @@ impl Place {
     /// The address where the entry of `index` begins.
     fn base_of(&self, index: usize) -> VirtAddr {
         self.level.base(self.range, index)
+    }
+
+    /// Whether part of `range` lies under the table.
+    fn spans(&self, range: PageRange) -> bool {
+        let table = |address: VirtAddr| address.get() >> self.level.table_shift();
+        (table(range.start())..=table(range.end() - 1)).contains(&table(self.range.start()))
     }
 }
 

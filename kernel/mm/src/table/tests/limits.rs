@@ -184,3 +184,38 @@ fn a_group_that_stays_aligned_stays_a_group_and_one_that_is_cut_does_not() {
     pair.check();
     pair.finish();
 }
+
+/// A table that was detached is counted before anything in it moves: an entry that reaches out of the source, at either end, does not
+/// make up for a hole in between.
+#[test]
+fn a_hole_in_a_run_is_no_entry() {
+    let (from, to) = (4 * GIB, 8 * GIB + 512);
+    // A run of two leaf tables, of which the first is missing, and one page of another leaf table, behind it or before.
+    for (first, missing) in [(0, 0..512), (511, 1..513)] {
+        let mut pair = Pair::new(8192, MmuFeatures::all());
+        let len = 2 * 512 + 1;
+        for page in (0..len).filter(|page| !missing.contains(page)) {
+            pair.map(from + first + page, RW);
+        }
+        pair.relocate(pages(from + first, len), pages(to + first, len));
+        pair.check();
+        pair.relocate(pages(to + first, len), pages(from + first, len));
+        pair.check();
+        pair.finish();
+    }
+}
+
+/// Nor does an entry that the target has brought to the same table, where source and target are neighbours.
+#[test]
+fn an_entry_of_the_target_is_none_of_the_run() {
+    let mut pair = Pair::new(8192, MmuFeatures::all());
+    let block = |number: u64| 4 * GIB + number * 512;
+    // The upper part of the source goes to the table of the lower, which lacks as many entries at its front.
+    (405..512 + 5).for_each(|number| pair.map(block(number), RW));
+    let (from, to) = (pages(block(400), 212 * 512), pages(block(0), 212 * 512));
+    pair.relocate(from, to);
+    pair.check();
+    pair.relocate(to, from);
+    pair.check();
+    pair.finish();
+}
