@@ -62,8 +62,10 @@ impl VmaTree {
         let mut gaps = Some((change.removed, change.added));
         for level in 1..=self.height {
             let step = path.steps[level];
-            let old = self.inners.get(step.node).gaps()[step.at()];
-            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
+            let inner = self.inners.get(step.node);
+            let (old, span) = (inner.gaps()[step.at()], inner.spans()[step.at()]);
+            let span = span.wrapping_add(change.span);
+            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, (old, span), gaps));
             let inner = self.inners.get_mut(step.node);
             inner.adjust_span(step.at(), change.span);
             if SUMS {
@@ -76,11 +78,10 @@ impl VmaTree {
                 homes = Some(inner.set_homes(step.at(), below));
             }
         }
-        if let Some(gaps) = gaps {
-            let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
-            self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
-        }
         self.total.span = self.total.span.wrapping_add(change.span);
+        if let Some(gaps) = gaps {
+            self.change_largest_gap(path, gaps);
+        }
         if SUMS {
             self.total.sums.add(&change.sums);
         }
@@ -89,17 +90,27 @@ impl VmaTree {
         }
     }
 
+    /// The largest gap of the tree, where of its gaps, one was `removed` and another `added`.
+    #[inline(always)]
+    fn change_largest_gap(&mut self, path: &Path, gaps: (u64, u64)) {
+        let tree = (self.total.gap, self.total.span);
+        if let Some((_, gap)) = self.change_of_gap(path, self.height + 1, tree, gaps) {
+            self.total.gap = gap;
+        }
+    }
+
     /// The largest gap of the node of `path` below `level`, `old` up to now, and what it becomes where of the gaps below it, one was
-    /// `removed` and another `added`; `None` if it stays.
+    /// `removed` and another `added`; `None` if it stays. The node reaches over `span` bytes.
     #[inline(always)]
     fn change_of_gap(
         &self,
         path: &Path,
         level: usize,
-        old: u64,
+        (old, span): (u64, u64),
         (removed, added): (u64, u64),
     ) -> Option<(u64, u64)> {
-        let new = if added >= old {
+        // No other is larger than one that is half of all, such as the bytes between the heap and what `mmap` maps.
+        let new = if added >= old || added >= span / 2 {
             added
         } else if removed < old {
             old
@@ -131,8 +142,9 @@ impl VmaTree {
         let mut gaps = Some((removed, added));
         for level in 1..=self.height {
             let step = path.steps[level];
-            let old = self.inners.get(step.node).gaps()[step.at()];
-            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, old, gaps));
+            let inner = self.inners.get(step.node);
+            let node = (inner.gaps()[step.at()], inner.spans()[step.at()]);
+            gaps = gaps.and_then(|gaps| self.change_of_gap(path, level, node, gaps));
             let inner = self.inners.get_mut(step.node);
             inner.adjust_sums(step.at(), sums);
             if let Some((_, gap)) = gaps {
@@ -140,8 +152,7 @@ impl VmaTree {
             }
         }
         if let Some(gaps) = gaps {
-            let change = self.change_of_gap(path, self.height + 1, self.total.gap, gaps);
-            self.total.gap = change.map_or(self.total.gap, |(_, gap)| gap);
+            self.change_largest_gap(path, gaps);
         }
         self.total.sums.add(sums);
     }
