@@ -4,7 +4,7 @@ use super::request::{RemapFlags, Request};
 use super::short::LOOKED_AT;
 use crate::machine::Machine;
 use crate::space::{AddressSpace, Freed, HUGE};
-use crate::vma::{Backing, Place, Vma, VmaFlags};
+use crate::vma::{Backing, Place, Start, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 
 /// What takes a look that the short way does not take, growing.
@@ -28,33 +28,30 @@ impl<M: Machine> AddressSpace<M> {
             return None;
         }
         let mut place = Place::NOWHERE;
-        if !self.tree.seek(old, &mut place) {
-            return None;
-        }
-        let vma = self.tree.vma_at(&place);
-        if vma.start() != old || old_len > vma.range.len() || !self.may_lengthen(&vma, new_len - old_len) {
+        let mapping = self.tree.starting_at(old, &mut place)?;
+        if old_len > mapping.bytes() || !self.may_lengthen(&mapping, new_len - old_len) {
             return None;
         }
         let wanted = self.view().below_base(new_len, PAGE_SIZE)?;
         let mut before = Place::NOWHERE;
         let target = self
             .tree
-            .find_growth(&place, &vma, old_len, &wanted, &mut before)?;
+            .find_growth(&place, &mapping, old_len, &wanted, &mut before)?;
         let source = PageRange::between(old, old + old_len);
         if let Err(errno) = self.try_to_move_pages(source, target.start()) {
             return Some(Err(errno));
         }
-        self.tree.move_to_grow(&place, &vma, old_len, &before, target);
+        self.tree.move_to_grow(&place, old_len, &before, target);
         Some(Ok(target.start()))
     }
 
-    /// Whether the long way would find nothing against `bytes` more of `vma`.
+    /// Whether the long way would find nothing against `bytes` more of a mapping.
     #[inline]
-    fn may_lengthen(&self, vma: &Vma, bytes: u64) -> bool {
-        let (view, pages) = (self.view(), bytes >> PAGE_SHIFT);
-        vma.backing == Backing::Anonymous
-            && !vma.flags.intersects(LOOKED_AT_TO_GROW)
-            && view.may_expand(vma.prot, vma.flags, pages, Freed::default())
-            && (!vma.flags.contains(VmaFlags::ACCOUNT) || view.may_commit(pages))
+    fn may_lengthen(&self, mapping: &Start<'_>, bytes: u64) -> bool {
+        let (view, pages, flags) = (self.view(), bytes >> PAGE_SHIFT, mapping.flags());
+        *mapping.backing() == Backing::Anonymous
+            && !flags.intersects(LOOKED_AT_TO_GROW)
+            && view.may_expand(mapping.prot(), flags, pages, Freed::default())
+            && (!flags.contains(VmaFlags::ACCOUNT) || view.may_commit(pages))
     }
 }

@@ -96,6 +96,17 @@ pub struct Faulted {
     pub home: VirtAddr,
 }
 
+impl Faulted {
+    /// That of a mapping that starts `bytes` later, or earlier where that is negative.
+    #[must_use]
+    pub const fn shifted(self, bytes: i64) -> Self {
+        Self {
+            home: VirtAddr::new(self.home.get().wrapping_add_signed(bytes)),
+            ..self
+        }
+    }
+}
+
 /// Where the pages of a mapping come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backing {
@@ -218,10 +229,7 @@ impl Vma {
     #[must_use]
     pub fn with_range(&self, range: PageRange) -> Self {
         let bytes = range.start().get().wrapping_sub(self.start().get()) as i64;
-        let anon = self.anon.map(|anon| Faulted {
-            home: VirtAddr::new(anon.home.get().wrapping_add_signed(bytes)),
-            ..anon
-        });
+        let anon = self.anon.map(|anon| anon.shifted(bytes));
         Self {
             range,
             backing: self.backing.shifted(bytes),

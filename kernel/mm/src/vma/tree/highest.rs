@@ -1,5 +1,6 @@
 //! The highest free place, where Linux maps what a program leaves to it: searched from above, and filled where it was found.
 
+use super::Leaf;
 use super::VmaTree;
 use super::free::FreeRequest;
 use super::path::{Path, Step};
@@ -42,23 +43,24 @@ impl VmaTree {
         if self.total.gap < needed {
             return None;
         }
-        let mut request = *request;
-        self.lead_to_leaf_end(path, request.bounds.end().get() - PAGE_SIZE);
+        let mut end = request.bounds.end().get();
+        let mut leaf = self.lead_to_leaf_end(path, end - PAGE_SIZE);
         loop {
-            if let Some(found) = self.highest_in_leaf(path, &mut request, needed) {
+            if let Some(found) = highest_in_leaf(leaf, path, request, &mut end, needed) {
                 return Some(found);
             }
             let too_low = path.base < request.bounds.start().get() + needed;
             if too_low || !self.back_to_leaf(path, needed) {
                 return None;
             }
+            leaf = self.leaf(path);
         }
     }
 
-    /// Goes down to the leaf that holds the first mapping that ends after `addr`, or to the last: to the end of it. Looks from the upper
-    /// end, because there are few mappings behind an address that is searched from.
+    /// Goes down to the leaf that holds the first mapping that ends after `addr`, or to the last: to the end of it, and answers it. Looks
+    /// from the upper end, because there are few mappings behind an address that is searched from.
     #[inline(always)]
-    fn lead_to_leaf_end(&self, path: &mut Path, addr: u64) {
+    fn lead_to_leaf_end(&self, path: &mut Path, addr: u64) -> &Leaf {
         self.visit(self.height + 1);
         let mut node = self.root;
         path.base = self.total.span;
@@ -72,31 +74,9 @@ impl VmaTree {
             path.steps[level] = Step::new(node, at);
             node = inner.child(at);
         }
-        path.steps[0] = Step::new(node, self.leaves.get(node).len());
-    }
-
-    /// The highest place before a mapping of the leaf at whose end `path` is, which leads to that mapping then, or else to the
-    /// front of the leaf.
-    #[inline(always)]
-    fn highest_in_leaf(&self, path: &mut Path, request: &mut FreeRequest, needed: u64) -> Option<VirtAddr> {
-        let leaf = self.leaf(path);
-        for (at, extent) in leaf.extents().iter().enumerate().rev() {
-            let end = path.base - extent.len;
-            path.base = end - extent.gap;
-            if extent.gap < needed || path.base + needed > request.bounds.end().get() {
-                continue;
-            }
-            path.set_at(at);
-            if !leaf.flags(at).contains(VmaFlags::GROWSDOWN) {
-                if let Some(found) = request.place(needed, path.base, end) {
-                    return Some(found);
-                }
-            } else if let Some(found) = place_below_stack(request, needed, path.base, end) {
-                return Some(found);
-            }
-        }
-        path.set_at(0);
-        None
+        let leaf = self.leaves.get(node);
+        path.steps[0] = Step::new(node, leaf.len());
+        leaf
     }
 
     /// From the front of the leaf of `path` to the end of the nearest one before that has a gap that is long enough.
@@ -138,15 +118,47 @@ impl VmaTree {
     }
 }
 
-/// The place in the free bytes `start..end` before a stack, behind which it keeps its guard. If they would do but for that guard, the
+/// The highest place before a mapping of `leaf`, at whose end `path` is, which leads to that mapping then, or else to the front of the
+/// leaf. The place ends where `end` says, which may become less.
+#[inline(always)]
+fn highest_in_leaf(
+    leaf: &Leaf,
+    path: &mut Path,
+    request: &FreeRequest,
+    end: &mut u64,
+    needed: u64,
+) -> Option<VirtAddr> {
+    let lowest = request.bounds.start().get();
+    let mut extents = leaf.extents().iter();
+    while let Some(extent) = extents.next_back() {
+        let behind = path.base - extent.len;
+        path.base = behind - extent.gap;
+        if extent.gap < needed || path.base + needed > *end {
+            continue;
+        }
+        let (at, start) = (extents.len(), path.base.max(lowest));
+        let mut last = behind.min(*end);
+        if leaf.flags(at).contains(VmaFlags::GROWSDOWN) {
+            (last, *end) = end_below_stack(*request, start, behind, *end, needed);
+        }
+        if last >= start && last - start >= needed {
+            path.set_at(at);
+            return Some(VirtAddr::new(last - request.len).align_down(request.align));
+        }
+    }
+    path.set_at(0);
+    None
+}
+
+/// Where the place in the free bytes `start..behind` before a stack may end, which keeps its guard behind it, and all further ones. If they would do but for that guard, the
 /// search has to go on below all of it, even where that has mappings and gaps of its own: Linux's `unmapped_area_topdown` does so.
 #[cold]
-fn place_below_stack(request: &mut FreeRequest, needed: u64, start: u64, end: u64) -> Option<VirtAddr> {
-    let guarded = end.saturating_sub(request.guard);
-    let found = request.place(needed, start, guarded);
-    if found.is_none() && request.place(needed, start, end).is_some() {
-        let lowest = request.bounds.start();
-        request.bounds = PageRange::between(lowest, VirtAddr::new(guarded).max(lowest));
+fn end_below_stack(request: FreeRequest, start: u64, behind: u64, end: u64, needed: u64) -> (u64, u64) {
+    let fits = |last: u64| last >= start && last - start >= needed;
+    let guarded = behind.saturating_sub(request.guard);
+    if !fits(guarded.min(end)) && fits(behind.min(end)) {
+        (0, guarded.max(request.bounds.start().get()))
+    } else {
+        (guarded.min(end), end)
     }
-    found
 }

@@ -4,7 +4,6 @@ use super::super::merge::{Relation, relation};
 use super::super::{Backing, Faulted, NameId, Prot, UserfaultId, Vma, VmaFlags};
 use super::summary::{Homes, Summary, Sums};
 use crate::{PageRange, VirtAddr};
-use core::cell::Cell;
 
 /// How many mappings a leaf holds, so that it is 1 KiB.
 pub(super) const LEAF: usize = 15;
@@ -152,7 +151,7 @@ impl Leaf {
     }
 
     /// Mapping `at`, whose gap begins at `base`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, at: usize, base: u64) -> Vma {
         let Extent { gap, len } = self.extents[at];
         let start = VirtAddr::new(base.wrapping_add(gap));
@@ -171,14 +170,46 @@ impl Leaf {
     /// Puts `vma` before mapping `at`, with `extent`; the extents of the others stay.
     #[inline(always)]
     pub(super) fn insert(&mut self, at: usize, extent: Extent, vma: &Vma) {
-        self.open(at, 1);
-        self.extents[at] = extent;
+        self.open_one(at, extent);
         self.set_traits(at, vma);
     }
 
+    /// Puts one that is like mapping `at` before mapping `to`, with `extent`; the extents of the others stay. Answers which one
+    /// mapping `at` is then.
+    #[inline(always)]
+    pub(super) fn insert_like(&mut self, at: usize, to: usize, extent: Extent) -> usize {
+        let like = self.slot(at);
+        self.open_one(to, extent);
+        self.traits[self.slot(to)] = self.traits[like];
+        at + usize::from(to <= at)
+    }
+
+    /// Tells mapping `at` that it begins `bytes` later, as [`Vma::with_range`]; its extent stays.
+    #[inline(always)]
+    pub(super) fn advance(&mut self, at: usize, bytes: u64) {
+        let traits = &mut self.traits[self.slot(at)];
+        traits.backing = traits.backing.shifted(bytes as i64);
+        traits.anon = traits.anon.map(|anon| anon.shifted(bytes as i64));
+    }
+
+    /// Puts `extent` before mapping `at`, in a slot that is the caller's to fill.
+    #[inline(always)]
+    fn open_one(&mut self, at: usize, extent: Extent) {
+        self.open_slots(at, 1);
+        let mut carried = extent;
+        for extent in &mut self.extents[at..self.len] {
+            core::mem::swap(extent, &mut carried);
+        }
+    }
+
     /// Makes room for `count` mappings before mapping `at`, in slots and with extents that are the caller's to fill.
-    #[inline]
     fn open(&mut self, at: usize, count: usize) {
+        self.extents.copy_within(at..self.len, at + count);
+        self.open_slots(at, count);
+    }
+
+    #[inline(always)]
+    fn open_slots(&mut self, at: usize, count: usize) {
         debug_assert!(at <= self.len && self.len + count <= LEAF);
         let below = low_nibbles(at);
         let slots = self.order >> (4 * self.len) & low_nibbles(count);
@@ -186,9 +217,6 @@ impl Leaf {
         let above = self.order & !low_nibbles(self.len + count);
         self.order = self.order & below | above | moved << (4 * count) | slots << (4 * at);
         self.len += count;
-        let extents = Cell::from_mut(&mut self.extents[at..self.len]).as_slice_of_cells();
-        let (to, from) = (extents[count..].iter().rev(), extents.iter().rev().skip(count));
-        to.zip(from).for_each(|(to, from)| to.set(from.get()));
     }
 
     /// Makes `part` a mapping of its own, which is a part of `old`, mapping `at`; so are the rests of that before and behind it. The

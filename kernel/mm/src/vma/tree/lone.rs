@@ -6,7 +6,7 @@ use super::path::Path;
 use super::propagate::Change;
 use super::summary::Sums;
 use crate::vma::merge::Relation;
-use crate::vma::{Backing, Vma, VmaFlags};
+use crate::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::{PageRange, VirtAddr};
 
 /// Where a mapping lies in the tree, until the next edit: found by [`VmaTree::seek`].
@@ -21,11 +21,37 @@ impl Place {
 
 /// The mapping at a place, until the tree changes.
 pub struct Start<'t> {
-    leaf: &'t Leaf,
+    pub(super) leaf: &'t Leaf,
     /// Which of the leaf it is.
-    at: usize,
+    pub(super) at: usize,
     /// Where its gap begins.
     base: u64,
+}
+
+impl Start<'_> {
+    /// Its length in bytes.
+    #[inline(always)]
+    pub fn bytes(&self) -> u64 {
+        self.leaf.extents()[self.at].len
+    }
+
+    /// [`Vma::prot`].
+    #[inline(always)]
+    pub fn prot(&self) -> Prot {
+        self.leaf.prot(self.at)
+    }
+
+    /// [`Vma::flags`].
+    #[inline(always)]
+    pub fn flags(&self) -> VmaFlags {
+        self.leaf.flags(self.at)
+    }
+
+    /// [`Vma::backing`].
+    #[inline(always)]
+    pub fn backing(&self) -> &Backing {
+        self.leaf.backing(self.at)
+    }
 }
 
 /// A mapping that can move as it is, and where to: found by [`VmaTree::lone_move`], made by [`VmaTree::move_lone`].

@@ -173,7 +173,7 @@ impl Sums {
     }
 
     /// Adds, in place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, other: &Self) {
         for (sum, other) in self.0.iter_mut().zip(&other.0) {
             *sum = sum.wrapping_add(*other);

@@ -331,12 +331,17 @@ impl Both {
             direction: Direction::TopDown,
         };
         let mut place = Place::NOWHERE;
-        assert!(self.tree.seek(vma.start(), &mut place));
+        let mapping = self
+            .tree
+            .starting_at(vma.start(), &mut place)
+            .expect("it begins there");
         let mut before = Place::NOWHERE;
-        let found = self.tree.find_growth(&place, &vma, len, &request, &mut before);
+        let found = self
+            .tree
+            .find_growth(&place, &mapping, len, &request, &mut before);
         let Some(target) = found else { return };
         assert_eq!(Some(target.start()), self.free_in_model(&request), "{request:?}");
-        self.tree.move_to_grow(&place, &vma, len, &before, target);
+        self.tree.move_to_grow(&place, len, &before, target);
         let source = PageRange::between(vma.start(), vma.start() + len);
         self.unmap_model(source);
         let copy = vma.with_range(source).moved_to(target);
