@@ -267,6 +267,30 @@ pub unsafe trait Pages {
         count: usize,
         how: &SharedDescriptors,
     ) -> usize;
+
+    /// Clears bit 0, the valid bit, of descriptors that agree with `like` in the bits of `look`, from `start` on. Stops before
+    /// the first that does not agree, and anywhere near the end of a run of `count` (0..=512); answers how many it has done. On a
+    /// board this is unrolled, because it is what a move of some pages out of a table costs, which others are in.
+    ///
+    /// A walker may read them at any time: each is read and written whole (Arm ARM, B2.2.1: both halves of a pair are single-copy
+    /// atomic).
+    ///
+    /// # Safety
+    /// They lie in a table page that nothing but walkers accesses meanwhile. The hardware updates none that agrees. `start` is
+    /// aligned to 8 bytes and valid for `count` descriptors.
+    unsafe fn detach_descriptors(&self, start: NonNull<u64>, count: usize, like: u64, look: u64) -> usize;
+
+    /// Moves `count` descriptors (0..=512) from `from` to `to`, sets the bits of `set` in each, and makes them absent where they
+    /// were; answers whether all were absent at `to`. On a board this is unrolled, for the same reason.
+    ///
+    /// A walker may read both runs at any time, as in [`Self::detach_descriptors`].
+    ///
+    /// # Safety
+    /// Both runs lie in table pages that nothing but walkers accesses meanwhile, and do not overlap. The hardware updates none of
+    /// the descriptors at `from`, nor could it what `to` holds: all of that is invalid. Both are aligned to 8 bytes and valid for
+    /// `count` descriptors.
+    unsafe fn attach_descriptors(&self, from: NonNull<u64>, to: NonNull<u64>, count: usize, set: u64)
+    -> bool;
 }
 
 /// Which descriptors [`Pages::share_descriptors`] shares, and how.
@@ -338,6 +362,9 @@ impl RangeOperand {
     /// bits and flushes next to nothing from 4 GiB on.
     pub const MAX_PAGES: u64 = 1 << 19;
 
+    /// The most pages that the least SCALE covers.
+    pub const FEW_PAGES: u64 = 64;
+
     /// The operand with the least reach that covers `pages` (1..=[`Self::MAX_PAGES`]) from `start`.
     #[inline]
     pub const fn covering(asid: Asid, start: VirtAddr, pages: u64) -> Self {
@@ -346,6 +373,18 @@ impl RangeOperand {
         let bits = 64 - (pages - 1).leading_zeros();
         // In 8 bits, where a division is cheap.
         let scale = if bits <= 6 { 0 } else { (bits as u8 - 2) / 5 } as u64;
+        Self::scaled(asid, start, pages, scale)
+    }
+
+    /// [`Self::covering`] of 1..=[`Self::FEW_PAGES`].
+    #[inline(always)]
+    pub const fn covering_few(asid: Asid, start: VirtAddr, pages: u64) -> Self {
+        debug_assert!(pages > 0 && pages <= Self::FEW_PAGES);
+        Self::scaled(asid, start, pages, 0)
+    }
+
+    #[inline(always)]
+    const fn scaled(asid: Asid, start: VirtAddr, pages: u64, scale: u64) -> Self {
         let num = (pages - 1) >> (5 * scale + 1);
         let page = (start.get() >> PAGE_SHIFT) & ((1 << 37) - 1);
         Self((asid.0 as u64) << 48 | 1 << 46 | scale << 44 | num << 39 | page)
@@ -408,6 +447,10 @@ mod tests {
                 "{pages}: a smaller scale would do"
             );
             assert_eq!(operand.0 >> 46, 7 << 2 | 1);
+            assert!(
+                pages > RangeOperand::FEW_PAGES
+                    || operand == RangeOperand::covering_few(Asid(7), start, pages)
+            );
             assert_eq!(operand.0 & ((1 << 37) - 1), start.get() >> 12);
         }
     }

@@ -130,6 +130,24 @@ unsafe impl Pages for Machine {
         // SAFETY: the caller's promise is the routine's, and the words are those of all frames.
         unsafe { pages::share_descriptors(from.as_ptr(), to.as_ptr(), count, how, frames::words()) }
     }
+
+    #[inline]
+    unsafe fn detach_descriptors(&self, start: NonNull<u64>, count: usize, like: u64, look: u64) -> usize {
+        // SAFETY: the caller's promise is the routine's.
+        unsafe { pages::detach_descriptors(start.as_ptr(), count, like, look) }
+    }
+
+    #[inline]
+    unsafe fn attach_descriptors(
+        &self,
+        from: NonNull<u64>,
+        to: NonNull<u64>,
+        count: usize,
+        set: u64,
+    ) -> bool {
+        // SAFETY: the caller's promise is the routine's.
+        unsafe { pages::attach_descriptors(from.as_ptr(), to.as_ptr(), count, set) }
+    }
 }
 
 /// Where the linear map shows `len` bytes at `offset` in the page at `page`.

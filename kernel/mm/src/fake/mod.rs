@@ -16,7 +16,7 @@ use crate::table::{Descriptor, ENTRIES};
 use crate::{PAGE_SHIFT, PAGE_SIZE, PhysAddr};
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use memory::HostMemory;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -285,6 +285,9 @@ unsafe impl PhysMap for FakeMachine {
 }
 
 impl FakeMachine {
+    /// How many descriptors are detached at once.
+    const ROUND: usize = 8;
+
     fn bytes(&self, page: PhysAddr, offset: usize, len: usize) -> *mut u8 {
         assert!(
             page.is_aligned(PAGE_SIZE) && offset <= PAGE && len <= PAGE - offset,
@@ -379,6 +382,54 @@ unsafe impl Pages for FakeMachine {
             }
         }
         count
+    }
+
+    unsafe fn detach_descriptors(&self, start: NonNull<u64>, count: usize, like: u64, look: u64) -> usize {
+        assert!(count <= ENTRIES);
+        // SAFETY: the caller's promise; the hardware's accesses are atomic too.
+        let words = unsafe { core::slice::from_raw_parts(start.cast::<AtomicU64>().as_ptr(), count) };
+        let mut done = 0;
+        for round in words.chunks_exact(Self::ROUND) {
+            let read: [u64; Self::ROUND] = core::array::from_fn(|index| round[index].load(Ordering::Relaxed));
+            if read.iter().any(|entry| (entry ^ like) & look != 0) {
+                break;
+            }
+            // Between the loads and the stores: what the hardware writes now would be lost.
+            self.walk_at_once();
+            for (word, read) in round.iter().zip(read) {
+                assert_eq!(
+                    word.load(Ordering::Relaxed),
+                    read,
+                    "the hardware updates what is detached"
+                );
+                word.store(read & !1, Ordering::Relaxed);
+            }
+            done += Self::ROUND;
+        }
+        done
+    }
+
+    unsafe fn attach_descriptors(
+        &self,
+        from: NonNull<u64>,
+        to: NonNull<u64>,
+        count: usize,
+        set: u64,
+    ) -> bool {
+        let distance = from.as_ptr().addr().abs_diff(to.as_ptr().addr());
+        assert!(count <= ENTRIES && distance >= count * size_of::<u64>());
+        // SAFETY: the caller's promise; the hardware's accesses are atomic too.
+        let (from, to) = unsafe {
+            (
+                core::slice::from_raw_parts(from.cast::<AtomicU64>().as_ptr(), count),
+                core::slice::from_raw_parts(to.cast::<AtomicU64>().as_ptr(), count),
+            )
+        };
+        let mut found = 0;
+        for (from, to) in from.iter().zip(to) {
+            found |= to.swap(from.swap(0, Ordering::Relaxed) | set, Ordering::Relaxed);
+        }
+        found == 0
     }
 }
 

@@ -99,8 +99,9 @@ impl FakeMachine {
         core::mem::take(&mut self.state().tlb.log)
     }
 
-    /// Whenever the table code executes a barrier or TLBI, lets the MMU walk, as if by speculation, to all of `addresses`,
-    /// and lets stores that were on their way through translations that it remembers become visible.
+    /// Whenever the table code executes a barrier or TLBI, or is about to write entries that the hardware is not to update, lets
+    /// the MMU walk, as if by speculation, to all of `addresses`, and lets stores that were on their way through translations that
+    /// it remembers become visible.
     pub fn speculate(&self, root: PhysAddr, asid: Asid, addresses: &[VirtAddr]) {
         let speculation = Speculation {
             root,
@@ -246,11 +247,13 @@ impl FakeMachine {
     }
 
     fn record(&self, event: Event) {
-        let speculation = {
-            let mut state = self.state();
-            state.tlb.log.push(event);
-            state.tlb.speculation.clone()
-        };
+        self.state().tlb.log.push(event);
+        self.walk_at_once();
+    }
+
+    /// Lets the MMU do whatever it may do at this moment, while [`FakeMachine::speculate`] says so.
+    pub(super) fn walk_at_once(&self) {
+        let speculation = self.state().tlb.speculation.clone();
         let Some(Speculation {
             root,
             asid,

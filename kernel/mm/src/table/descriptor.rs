@@ -291,7 +291,7 @@ impl Descriptor {
     /// The marker of a guard page.
     pub const GUARD: Self = Self(Attributes::NO_ACCESS.bits());
 
-    const VALID: u64 = 1;
+    pub(super) const VALID: u64 = 1;
     const TABLE_OR_PAGE: u64 = 2;
     const ADDRESS: u64 = ((1 << 48) - 1) & !0xfff;
 
@@ -396,6 +396,24 @@ impl Descriptor {
         let stays = self.0 == 0 || self.0 & Attributes::NO_ACCESS.bits() != 0;
         Self(if stays { self.0 } else { self.0 | Self::VALID })
     }
+
+    /// Whether the entry is valid, and the hardware has nothing left to note in it: in a leaf it only ever sets the access flag,
+    /// and clears AP\[2\] where there is DBM (Arm ARM, FEAT_HAFDBS); in a table nothing. So a plain store to it overwrites nothing.
+    #[inline]
+    pub(super) const fn is_settled(self, level: Level) -> bool {
+        let (read_only, writable) = (Attributes::READ_ONLY.bits(), Attributes::WRITABLE.bits());
+        let noted =
+            self.0 & Attributes::ACCESSED.bits() != 0 && (self.0 & read_only == 0 || self.0 & writable == 0);
+        self.is_valid() && (self.is_table(level) || noted)
+    }
+
+    /// Entries of one level are [settled](Self::is_settled) if one is that agrees with them in these bits; and are of one kind.
+    pub(super) const SETTLED: u64 = Self::VALID
+        | Self::TABLE_OR_PAGE
+        | Attributes::ACCESSED
+            .union(Attributes::READ_ONLY)
+            .union(Attributes::WRITABLE)
+            .bits();
 
     /// A leaf whose page or block must be copied before it is stored to.
     #[inline]

@@ -1,8 +1,9 @@
 //! The first step of a bracket: everything in a range loses its valid bit, at the highest level that nobody shares.
 
 use super::PageTables;
+use super::descriptor::Descriptor;
 use super::level::{ENTRIES, Level};
-use super::page::Table;
+use super::page::{Table, Word};
 use crate::PageRange;
 use crate::machine::{Machine, Reach};
 use core::ops::Range;
@@ -76,6 +77,88 @@ impl Extent {
     pub(super) fn tail(&self) -> Range<usize> {
         self.whole.end..self.last + 1
     }
+}
+
+/// What was met where entries of one table were detached.
+#[derive(Default)]
+pub(super) struct Met {
+    /// How many are not absent.
+    pub(super) present: usize,
+    /// How many of these were not valid.
+    pub(super) invalid: usize,
+    /// Valid if one was a leaf that a TLB may hold.
+    leaves: Descriptor,
+    /// Whether one was a table.
+    pub(super) tables: bool,
+}
+
+impl Met {
+    /// Counts entries that were detached, alike in kind and whether a TLB may hold them.
+    #[inline(always)]
+    fn add(&mut self, level: Level, entry: Descriptor, count: usize) {
+        self.present += count;
+        if entry.is_table(level) {
+            self.tables = true;
+        } else {
+            self.leaves = Descriptor::from_raw(self.leaves.raw() | entry.with_cached().raw());
+        }
+    }
+
+    /// Detaches entries one by one.
+    #[inline(always)]
+    fn detach_each(&mut self, level: Level, words: &[Word]) {
+        for word in words {
+            let entry = word.get();
+            if entry.is_absent() {
+                continue;
+            }
+            if !entry.is_valid() {
+                self.present += 1;
+                self.invalid += 1;
+            } else if entry.is_table(level) {
+                // The hardware does not update table entries: there is no need for an atomic.
+                word.set(entry.detached());
+                self.add(level, entry, 1);
+            } else {
+                self.add(level, word.take_valid(), 1);
+            }
+        }
+    }
+
+    /// How many were valid.
+    pub(super) const fn valid(&self) -> usize {
+        self.present - self.invalid
+    }
+
+    /// Whether a TLB may hold a leaf of those.
+    pub(super) const fn leaves(&self) -> bool {
+        self.leaves.is_valid()
+    }
+}
+
+/// Detaches entries of a table of `level`.
+#[inline(always)]
+pub(super) fn detach_words<M: Machine>(machine: &M, level: Level, words: &[Word]) -> Met {
+    /// Fewer go one by one at once.
+    const FEWEST: usize = 8;
+    /// Entries that go one by one where there is an unusual one, before the usual are looked for again.
+    const ROUND: usize = 16;
+    let (mut met, mut rest) = (Met::default(), words);
+    while rest.len() >= FEWEST {
+        let (count, first) = Word::detach_settled(machine, level, rest);
+        if count > 0 {
+            met.add(level, first, count);
+            if count == rest.len() {
+                return met;
+            }
+        }
+        rest = &rest[count..];
+        let (others, behind) = rest.split_at(rest.len().min(ROUND));
+        met.detach_each(level, others);
+        rest = behind;
+    }
+    met.detach_each(level, rest);
+    met
 }
 
 impl<M: Machine> PageTables<M> {
@@ -179,24 +262,11 @@ impl<M: Machine> PageTables<M> {
         for index in extent.head().chain(extent.tail()) {
             self.detach_end(level, table, index, range, found);
         }
-        let mut written = 0;
-        for word in self.live(table).words(extent.whole) {
-            let entry = word.get();
-            if entry.is_absent() {
-                continue;
-            }
-            found.anything = true;
-            if entry.is_table(level) {
-                // The hardware does not update table entries: there is no need for an atomic.
-                word.set(entry.detached());
-                found.tables = true;
-                written += 1;
-            } else if entry.is_valid() {
-                found.leaves |= word.detach();
-                written += 1;
-            }
-        }
-        self.counters.written += written;
+        let met = detach_words(&self.machine, level, self.live(table).words(extent.whole));
+        self.counters.written += met.valid() as u64;
+        found.anything |= met.present > 0;
+        found.leaves |= met.leaves();
+        found.tables |= met.tables;
     }
 
     /// Detaches what the entry of `index`, which reaches out of `range`, holds of it.

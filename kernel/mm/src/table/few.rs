@@ -4,6 +4,7 @@
 
 use super::PageTables;
 use super::descriptor::Descriptor;
+use super::detach::{Met, detach_words};
 use super::level::{ENTRIES, Level};
 use super::page::{Table, Word};
 use crate::machine::{Machine, Reach};
@@ -187,7 +188,7 @@ impl<M: Machine> PageTables<M> {
         self.give_table(table);
     }
 
-    /// Detaches and flushes entries of a table of `level`, those that make up `range`; answers how many are not absent.
+    /// Detaches and flushes entries of a table of `level`, those that make up `range`; answers what they were.
     #[inline(always)]
     pub(super) fn detach_few(
         &mut self,
@@ -195,25 +196,12 @@ impl<M: Machine> PageTables<M> {
         table: Table,
         entries: &Range<usize>,
         range: PageRange,
-    ) -> usize {
-        let (mut leaves, mut tables, mut count) = (0, false, 0);
-        for word in table.live(&self.machine).words(entries.clone()) {
-            let entry = word.get();
-            if entry.is_absent() {
-                continue;
-            }
-            count += 1;
-            if entry.is_table(level) {
-                word.set(entry.detached());
-                tables = true;
-            } else {
-                leaves |= word.take_valid().with_cached().raw();
-            }
+    ) -> Met {
+        let met = detach_words(&self.machine, level, self.live(table).words(entries.clone()));
+        self.counters.written += met.valid() as u64;
+        if met.leaves() || met.tables {
+            self.flush(range, if met.tables { Reach::Walk } else { Reach::Leaf });
         }
-        if Descriptor::from_raw(leaves).is_valid() || tables {
-            self.flush(range, if tables { Reach::Walk } else { Reach::Leaf });
-        }
-        self.counters.written += count as u64;
-        count
+        met
     }
 }

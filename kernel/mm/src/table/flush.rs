@@ -37,20 +37,25 @@ impl<M: Machine> PageTables<M> {
     fn invalidate(&mut self, range: PageRange, reach: Reach) {
         let pages = range.pages();
         let by_range = self.machine.features().contains(MmuFeatures::TLB_RANGE);
-        if by_range && (2..=RangeOperand::MAX_PAGES).contains(&pages) {
-            let operand = RangeOperand::covering(self.asid, range.start(), pages);
+        if by_range && (2..=RangeOperand::FEW_PAGES).contains(&pages) {
+            let operand = RangeOperand::covering_few(self.asid, range.start(), pages);
             self.machine.tlbi_range(operand, reach);
             self.counters.tlbi_range += 1;
         } else if pages == 1 {
             self.machine
                 .tlbi_page(PageOperand::new(self.asid, range.start()), reach);
             self.counters.tlbi_page += 1;
+        } else if by_range && pages <= RangeOperand::MAX_PAGES {
+            let operand = RangeOperand::covering(self.asid, range.start(), pages);
+            self.machine.tlbi_range(operand, reach);
+            self.counters.tlbi_range += 1;
         } else {
             self.invalidate_many(range, reach, by_range);
         }
     }
 
     /// The TLBIs of a range that takes more than one.
+    #[inline(never)]
     fn invalidate_many(&mut self, range: PageRange, reach: Reach, by_range: bool) {
         let (asid, pages) = (self.asid, range.pages());
         if by_range && pages <= MAX_RANGES * RangeOperand::MAX_PAGES {

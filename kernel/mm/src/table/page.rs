@@ -10,7 +10,7 @@
 //! made from values; a table is given back only when its last entry is gone and no other entry holds its address.
 
 use super::descriptor::Descriptor;
-use super::level::ENTRIES;
+use super::level::{ENTRIES, Level};
 use crate::PhysAddr;
 use crate::machine::{Frame, Machine};
 use core::marker::PhantomData;
@@ -193,6 +193,41 @@ impl Word {
     pub(super) fn take_valid(&self) -> Descriptor {
         let mask = Descriptor::from_raw(u64::MAX).detached().raw();
         Descriptor::from_raw(self.0.fetch_and(mask, Ordering::Relaxed))
+    }
+
+    /// Detaches the first of some neighbours of `level` that the hardware has nothing left to note in, as long as they are alike:
+    /// without atomics, many at once. Answers how many, which may be none, and what the first of them was.
+    #[inline(always)]
+    pub(super) fn detach_settled<M: Machine>(
+        machine: &M,
+        level: Level,
+        words: &[Self],
+    ) -> (usize, Descriptor) {
+        let first = words.first().map_or(Descriptor::ABSENT, Self::get);
+        if !first.is_settled(level) {
+            return (0, first);
+        }
+        let start = NonNull::from(words).cast();
+        // SAFETY: words of a table, which the caller alone edits; what agrees with a settled entry is settled too.
+        let detached =
+            unsafe { machine.detach_descriptors(start, words.len(), first.raw(), Descriptor::SETTLED) };
+        (detached, first)
+    }
+
+    /// Moves entries, none of them absent, to where nothing is: those of a table that no walker reaches, or some that were `detached`
+    /// by themselves, which become valid again.
+    ///
+    /// # Panics
+    /// If something is there.
+    #[inline(always)]
+    pub(super) fn attach<M: Machine>(machine: &M, from: &[Self], to: &[Self], detached: bool) {
+        assert!(from.len() == to.len());
+        let (source, target) = (NonNull::from(from).cast(), NonNull::from(to).cast());
+        let set = if detached { Descriptor::VALID } else { 0 };
+        // SAFETY: two runs of words of tables, which the caller alone edits; the hardware updates no entry that it does not reach or
+        // that is not valid.
+        let was_free = unsafe { machine.attach_descriptors(source, target, from.len(), set) };
+        assert!(was_free, "the target of a relocation is in use");
     }
 
     /// Replaces a leaf that the hardware may be updating by what `edit` makes of it; answers with the old entry and the new.

@@ -72,7 +72,7 @@ impl<M: Machine> PageTables<M> {
         let few = self.few(&way, &entries, None)?;
         self.counters.read += PTE as u64 + range.pages();
         match few {
-            Few::Part if self.detach_few(Level::Pte, table, &entries, range) == 0 => return Some(()),
+            Few::Part if self.detach_few(Level::Pte, table, &entries, range).present == 0 => return Some(()),
             Few::Part => {}
             Few::All { keeper, .. } => {
                 self.take_out_all(range, &keeper);

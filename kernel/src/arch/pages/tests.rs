@@ -113,6 +113,46 @@ crate::ktest! {
         }
     }
 
+    /// Descriptors lose their valid bit up to the first that is unlike, or to the last eight that there are.
+    fn detaching_descriptors_stops_where_they_differ() {
+        const LOOK: u64 = 0xf << 56 | 3;
+        let entry = |index: usize| (index as u64) << 12 | 5 << 56 | 0x700 | 3;
+        for (count, unlike) in (0..=50).flat_map(|count| (0..=count).map(move |unlike| (count, unlike))) {
+            let mut table: [u64; 52] = core::array::from_fn(entry);
+            // The last one stands for none.
+            let changed = if unlike < count { 1 << [0, 1, 56, 59][unlike % 4] } else { 0 };
+            table[1 + unlike] ^= changed;
+            let before = table;
+            // SAFETY: the run lies in the array.
+            let done = unsafe { detach_descriptors(table.as_mut_ptr().add(1), count, entry(0), LOOK) };
+            assert_eq!(done, unlike / 8 * 8, "{count}, {unlike}");
+            for index in 0..52 {
+                let detached = index > 0 && index <= done;
+                assert_eq!(table[index], before[index] & !u64::from(detached), "{index} of {count}");
+            }
+        }
+    }
+
+    /// Descriptors arrive with a bit set and leave nothing behind, in runs of every length; what is in the way is told.
+    fn attaching_descriptors_tells_what_is_in_the_way() {
+        let entry = |index: usize| (index as u64) << 12 | 0x702;
+        for (count, other) in (0..=50).flat_map(|count| (0..=count).map(move |other| (count, other))) {
+            let mut from: [u64; 52] = core::array::from_fn(entry);
+            let mut to = [0; 52];
+            // The last one stands for none; beside the run there is something always.
+            (to[0], to[1 + count], to[1 + other]) = (7, 7, 7);
+            // SAFETY: the runs lie in two arrays.
+            let was_free = unsafe { attach_descriptors(from.as_mut_ptr().add(1), to.as_mut_ptr().add(1), count, 1) };
+            assert_eq!(was_free, other == count, "{count}, {other}");
+            for index in 0..52 {
+                let moved = index > 0 && index <= count;
+                let there = if index == 0 || index == 1 + count { 7 } else { 0 };
+                let expected = if moved { (0, entry(index) | 1) } else { (entry(index), there) };
+                assert_eq!((from[index], to[index]), expected, "{index} of {count}");
+            }
+        }
+    }
+
     /// Runs of descriptors of every length, apart and overlapping by shifts of one to many entries upwards.
     fn moving_descriptors_upwards_keeps_them() {
         let mut table = [0_u64; 640];

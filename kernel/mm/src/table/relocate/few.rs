@@ -7,7 +7,7 @@ use crate::table::PageTables;
 use crate::table::descriptor::Descriptor;
 use crate::table::few::{Few, Keeper, Way, in_one_table};
 use crate::table::level::Level;
-use crate::table::page::Table;
+use crate::table::page::{Table, Word};
 use crate::table::pool::OutOfMemory;
 use crate::{PageRange, VirtAddr};
 use core::cmp::Ordering;
@@ -23,6 +23,17 @@ pub(super) enum Supply {
     Promised,
     /// Whatever there is: what it needs is to be reserved first.
     Open,
+}
+
+/// What is known of the entries that are moved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// All were valid, and were detached by themselves.
+    Detached,
+    /// They hang in a table that was taken out, and none is absent.
+    Hanging,
+    /// Nothing.
+    Any,
 }
 
 /// Where entries go.
@@ -49,13 +60,13 @@ impl<M: Machine> PageTables<M> {
     ) -> Option<Result<(), OutOfMemory>> {
         // The highest level of whose whole entries both ranges consist. There is one routine a level, in which shifts and walks
         // are constant.
-        let alignment = (source.start().get() | source.end().get() | target.start().get()).trailing_zeros();
-        if alignment >= Level::Pud.shift() {
-            self.relocate_entries::<{ Level::Pud as usize }>(source, target, supply)
-        } else if alignment >= Level::Pmd.shift() {
+        let ends = source.start().get() | source.end().get() | target.start().get();
+        if ends & (Level::Pmd.size() - 1) != 0 {
+            self.relocate_entries::<{ Level::Pte as usize }>(source, target, supply)
+        } else if ends & (Level::Pud.size() - 1) != 0 {
             self.relocate_entries::<{ Level::Pmd as usize }>(source, target, supply)
         } else {
-            self.relocate_entries::<{ Level::Pte as usize }>(source, target, supply)
+            self.relocate_entries::<{ Level::Pud as usize }>(source, target, supply)
         }
     }
 
@@ -90,7 +101,12 @@ impl<M: Machine> PageTables<M> {
         let count = match few {
             Few::Part => self.move_part::<LEVEL>(source, way.table(), &entries, &goal),
             Few::All { count, keeper } => {
-                self.move_all(source, &way, &keeper, &entries, goal);
+                let kind = if count == entries.len() {
+                    Kind::Hanging
+                } else {
+                    Kind::Any
+                };
+                self.move_all(source, &way, &keeper, &entries, goal, kind);
                 count
             }
         };
@@ -122,19 +138,24 @@ impl<M: Machine> PageTables<M> {
         goal: &Goal,
     ) -> usize {
         let level = const { Level::ALL[LEVEL] };
-        let count = self.detach_few(level, table, entries, source);
-        if count == 0 {
+        let met = self.detach_few(level, table, entries, source);
+        if met.present == 0 {
             return 0;
         }
+        let kind = if met.valid() == entries.len() {
+            Kind::Detached
+        } else {
+            Kind::Any
+        };
         if goal.depth == LEVEL {
-            self.graft_few(table, entries, goal.end, level.index(goal.address));
+            self.graft_few(table, entries, goal.end, level.index(goal.address), kind);
             self.publish();
         } else {
             let new = self.take_promised();
-            self.graft_few(table, entries, new, level.index(goal.address));
+            self.graft_few(table, entries, new, level.index(goal.address), kind);
             self.hang::<LEVEL>(new, None, goal);
         }
-        count
+        met.present
     }
 
     /// Moves all that a table holds, and the table with it if there is none at the goal.
@@ -146,6 +167,7 @@ impl<M: Machine> PageTables<M> {
         keeper: &Keeper,
         entries: &Range<usize>,
         mut goal: Goal,
+        kind: Kind,
     ) {
         let level = const { Level::ALL[LEVEL] };
         let (table, at) = (way.table(), level.index(goal.address));
@@ -156,7 +178,7 @@ impl<M: Machine> PageTables<M> {
         }
         self.take_out_all(source, keeper);
         if goal.depth == LEVEL {
-            self.graft_few(table, entries, goal.end, at);
+            self.graft_few(table, entries, goal.end, at, kind);
             self.publish();
             self.give_above(way, keeper);
             self.give_table(table);
@@ -168,10 +190,16 @@ impl<M: Machine> PageTables<M> {
 
     /// Moves detached entries from one table to another, or within one.
     #[inline(always)]
-    fn graft_few(&self, from: Table, entries: &Range<usize>, to: Table, at: usize) {
+    fn graft_few(&self, from: Table, entries: &Range<usize>, to: Table, at: usize, kind: Kind) {
         let machine = &self.machine;
         let source = from.live(machine).words(entries.clone());
-        let moved = graft_words::<false>(source, to.live(machine).words(at..at + entries.len()));
+        let target = to.live(machine).words(at..at + entries.len());
+        let moved = if kind == Kind::Any {
+            graft_words::<false>(source, target)
+        } else {
+            Word::attach(machine, source, target, kind == Kind::Detached);
+            source.len()
+        };
         if to != from {
             from.lose(machine, moved);
             to.gain(machine, moved);

@@ -7,6 +7,7 @@ mod limits;
 mod model;
 mod random;
 mod sequences;
+mod settled;
 
 use super::*;
 use crate::fake::FakeMachine;
