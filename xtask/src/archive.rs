@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cpio::newc;
 
 /// The file of the archive that holds the arguments, each ended by a NUL byte.
@@ -31,6 +31,22 @@ pub(crate) struct Contents {
     pub(crate) environment: Vec<OsString>,
     /// A folder whose files become those of the root folder.
     pub(crate) root: Option<PathBuf>,
+}
+
+/// Refuses a variable without a name or value, and a folder that is none: what is wrong should be said before anything gets built.
+pub(crate) fn check(environment: &[OsString], root: Option<&Path>) -> Result<()> {
+    for variable in environment {
+        let name = variable.as_encoded_bytes().iter().position(|byte| *byte == b'=');
+        ensure!(
+            name.is_some_and(|length| length > 0),
+            "`{}` is no variable; give it as NAME=VALUE",
+            variable.display()
+        );
+    }
+    if let Some(root) = root {
+        ensure!(root.is_dir(), "there is no folder {}", root.display());
+    }
+    Ok(())
 }
 
 /// Writes an archive.
@@ -195,6 +211,15 @@ mod tests {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         folder
+    }
+
+    #[test]
+    fn what_is_no_variable_or_folder_is_refused() {
+        let checked = |variable: &str, root: &str| check(&[variable.into()], Some(Path::new(root)));
+        assert!(checked("HOME=", "/").is_ok());
+        for (variable, root) in [("HOME", "/"), ("=x", "/"), ("", "/"), ("A=b", "/no such folder")] {
+            assert!(checked(variable, root).is_err(), "{variable} {root}");
+        }
     }
 
     #[test]

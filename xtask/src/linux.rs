@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 
 use crate::setup::apt::{Mirror, PrivateApt};
 use crate::setup::system::has_apt;
@@ -16,6 +17,37 @@ const NEWEST: &str = "linux-image-arm64";
 /// The project's program that is process 1 of a Linux and starts those that `tests.txt` lists.
 pub(crate) const INIT: &str = "linux-init";
 
+/// Where the four bytes lie that tell an image for arm64 from others, and what they are (Linux, Documentation/arch/arm64/booting.rst).
+const MAGIC: (usize, &[u8]) = (56, b"ARMd");
+/// How a compressed image begins, which QEMU unpacks.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// Which Linux Inarch is compared with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LinuxOptions {
+    /// Image of the Linux to compare with, instead of Debian's newest
+    #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX", hide_env_values = true)]
+    linux: Option<PathBuf>,
+}
+
+impl LinuxOptions {
+    /// The kernel's image: the one that was named, if it is one, or Debian's, fetched if it isn't there yet.
+    pub(crate) fn image(&self) -> Result<PathBuf> {
+        let Some(image) = &self.linux else {
+            return fetched();
+        };
+        let shown = image.display();
+        let bytes = std::fs::read(image).with_context(|| format!("could not read {shown}"))?;
+        ensure!(is_image(&bytes), "{shown} is no image of a Linux for arm64");
+        Ok(image.clone())
+    }
+}
+
+fn is_image(bytes: &[u8]) -> bool {
+    let (at, magic) = MAGIC;
+    bytes.starts_with(GZIP) || bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
+}
+
 /// The words of the kernel's command line with `program`, which lies in the archive's root, as process 1. Without 52-bit addresses:
 /// so that there are four levels of tables, as in Inarch.
 pub(crate) fn words(program: &str) -> Vec<String> {
@@ -26,8 +58,8 @@ pub(crate) fn words(program: &str) -> Vec<String> {
     words
 }
 
-/// The kernel's image, fetched if it isn't there yet.
-pub(crate) fn ensure() -> Result<PathBuf> {
+/// The image of Debian's newest kernel, fetched if it isn't there yet.
+fn fetched() -> Result<PathBuf> {
     let folder = workspace::target().join("inarch/linux");
     if let Some(image) = image_in(&folder) {
         return Ok(image);
@@ -57,4 +89,18 @@ fn image_in(folder: &Path) -> Option<PathBuf> {
         .flatten()
         .map(|entry| entry.path().join("vmlinuz"))
         .find(|image| image.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_told_from_other_files() {
+        let mut image = vec![0; 64];
+        assert!(!is_image(&image));
+        image[56..60].copy_from_slice(b"ARMd");
+        assert!(is_image(&image) && is_image(&[0x1f, 0x8b, 8]));
+        assert!(!is_image(b"") && !is_image(b"# Inarch"));
+    }
 }

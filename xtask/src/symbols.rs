@@ -12,6 +12,9 @@ use crate::workspace;
 
 type Bytes = EndianReader<RunTimeEndian, Arc<[u8]>>;
 
+/// What stands before a function into which the one before it was inlined.
+const CALLER: &str = "\n       in ";
+
 /// The symbols and line tables of one ELF file.
 pub(crate) struct Symbols {
     lines: addr2line::Context<Bytes>,
@@ -98,7 +101,8 @@ impl Symbols {
         self.of(address.checked_sub(1)?)
     }
 
-    /// The function that an instruction belongs to, file and line, and what it was inlined into; inner first.
+    /// The function that an instruction belongs to, file and line, and what it was inlined into, each on a line of its own; inner
+    /// first.
     pub(crate) fn of(&self, address: u64) -> Option<String> {
         if !self
             .code
@@ -109,7 +113,7 @@ impl Symbols {
         }
         let frames = self.frames(address);
         if !frames.is_empty() {
-            return Some(frames.join(", in "));
+            return Some(frames.join(CALLER));
         }
         self.function(address)
     }

@@ -21,7 +21,6 @@ mod sides;
 mod svg;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,12 +28,13 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::compile::{self, Flavor};
+use crate::linux::LinuxOptions;
 use crate::options::{Board, BuildOptions};
 use crate::qemu::machine::{Icount, Machine};
 use crate::qemu::raspi::Model;
 use crate::setup::core::Core;
 use crate::setup::device_trees;
-use crate::{linux, say, setup, workspace};
+use crate::{say, setup, workspace};
 use compare::Comparison;
 pub(crate) use gate::trials;
 use sides::Side;
@@ -45,8 +45,9 @@ const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Measure what the calls that move memory cost, in instructions
 ///
-/// Prints a table, and leaves a chart and a report of it below the target folder. programs/bench makes the calls and reads the counter around each. With --vs-linux it does so on Debian's newest Linux for arm64,
-/// too, in the same machine: the same executable, the same flags of QEMU.
+/// Prints a table, and leaves a chart and a report of it below the target folder. programs/bench makes the calls and reads the
+/// counter around each. With --vs-linux it does so on Debian's newest Linux for arm64, too, in the same machine: the same
+/// executable, the same flags of QEMU.
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -60,7 +61,7 @@ Examples:
   cargo xtask bench --profile move-2-pages   where its instructions go, by function and by line
   cargo xtask bench --json | jq '.rows[] | select(.reached == false)'
   cargo xtask bench --accept                 what the tests named bench:: compare with
-  cargo xtask bench boot                     from power-on to the first instruction; the image's size"
+  cargo xtask bench boot                     from power-on to a program; the image's size"
 )]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -98,9 +99,8 @@ pub(crate) struct Bench {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Image of the Linux to compare with, instead of Debian's newest
-    #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    linux: LinuxOptions,
     #[command(flatten)]
     build: BuildOptions,
 }
@@ -191,16 +191,13 @@ impl Bench {
 
     /// Builds and fetches what is booted.
     fn sides(&self) -> Result<Sides> {
+        let linux = self.vs_linux.then(|| self.linux.image()).transpose()?;
         let core = Core::ensure(&self.build)?;
         Ok(Sides {
             qemu: setup::qemu::ensure()?,
             kernel: compile::kernel(&core, Flavor::Plain)?,
             programs: compile::programs(&core)?,
-            linux: match (self.vs_linux, &self.linux) {
-                (false, _) => None,
-                (true, Some(image)) => Some(image.clone()),
-                (true, None) => Some(linux::ensure()?),
-            },
+            linux,
             machine: Machine {
                 icount: Icount::Measuring,
                 ..self.machine()?

@@ -3,17 +3,17 @@
 
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::compile::{self, Flavor};
+use crate::linux::LinuxOptions;
 use crate::options::BuildOptions;
 use crate::oracle::sides::{Reference, Sides, Subject};
 use crate::setup::core::Core;
-use crate::{linux, say, setup, workspace};
+use crate::{say, setup, workspace};
 use table::Table;
 
 /// The program whose lines make the table.
@@ -36,9 +36,8 @@ pub(crate) struct Conformance {
     /// Write nothing; run Inarch alone, and compare with the table there is
     #[arg(long)]
     check: bool,
-    /// Image of the Linux to compare with, instead of Debian's newest
-    #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    linux: LinuxOptions,
     #[command(flatten)]
     build: BuildOptions,
 }
@@ -46,11 +45,11 @@ pub(crate) struct Conformance {
 impl Conformance {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let core = Core::ensure(&self.build)?;
         let reference = match self.check {
             true => Reference::None,
-            false => Reference::Linux(self.linux.clone().map_or_else(linux::ensure, Ok)?),
+            false => Reference::Linux(self.linux.image()?),
         };
+        let core = Core::ensure(&self.build)?;
         let sides = Sides {
             qemu: Some(setup::qemu::ensure()?),
             reference,

@@ -1,9 +1,10 @@
 //! Where the other end of the line is.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use anyhow::{Error, Result, bail};
 
 /// What `--port` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +18,23 @@ pub(crate) enum Address {
 }
 
 impl FromStr for Address {
-    type Err = Infallible;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self> {
         Ok(match text.split_once(':') {
             Some(("unix", path)) => Address::Unix(path.into()),
-            Some(("tcp", place)) => Address::Tcp(place.to_owned()),
+            Some(("tcp", place)) if has_port(place) => Address::Tcp(place.to_owned()),
+            Some(("tcp", _)) => bail!("give it as tcp:HOST:PORT"),
             _ => Address::Device(text.into()),
         })
     }
+}
+
+/// Whether it is `HOST:PORT`.
+fn has_port(place: &str) -> bool {
+    place
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 impl fmt::Display for Address {
@@ -53,8 +62,11 @@ mod tests {
                 Address::Device("/dev/serial/by-path/pci-0000:00".into()),
             ),
         ] {
-            assert_eq!(text.parse(), Ok(address.clone()));
+            assert_eq!(text.parse::<Address>().unwrap(), address);
             assert_eq!(address.to_string(), text);
+        }
+        for wrong in ["tcp:", "tcp:pi", "tcp:pi:", "tcp::2000", "tcp:pi:serial"] {
+            assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }
     }
 }

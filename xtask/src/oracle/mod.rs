@@ -13,13 +13,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::compile::{self, Flavor};
+use crate::linux::LinuxOptions;
 use crate::options::{BuildOptions, parse_seconds};
 use crate::setup::core::Core;
-use crate::{linux, say, setup, workspace};
+use crate::{say, setup, workspace};
 use hunt::Hunt;
 use progress::Progress;
 use report::Report;
@@ -30,6 +31,13 @@ use sides::{Detail, Reference, Sides, Subject};
 const BATCH: u64 = 100;
 /// Scripts that are known to differ, with the reason.
 const KNOWN: &str = "programs/oracle/known.txt";
+/// The classes of scripts (programs/oracle/src/generate/classes.rs).
+const CLASSES: [&str; 13] = [
+    "usual", "moves", "advice", "locks", "seals", "limits", "room", "stripes", "stack", "files", "heap",
+    "annex", "huge",
+];
+/// The line that the program ends with.
+const DONE: &str = "oracle: done";
 /// From when on a run must have met every rule and outcome.
 const COMPLETE: Duration = Duration::from_secs(600);
 
@@ -47,9 +55,11 @@ Examples:
   cargo xtask oracle --class seals      scripts that seal memory
   cargo xtask oracle --hostile          wild arguments
   cargo xtask oracle --host             compared with the Linux of this computer
-  cargo xtask oracle --crate --host     the crate mm alone, without QEMU: hundreds of scripts a second
+  cargo xtask oracle --crate --host     the crate mm alone, without QEMU: hundreds a second
 
-Exit status: 0 if all that differed is known, 1 if not, or if a run of ten minutes or more did not meet every rule.")]
+Exit status:
+  0  all that differed is known
+  1  it is not, or a run of ten minutes or more did not meet every rule")]
 pub(crate) struct Oracle {
     /// One seed
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "seconds"])]
@@ -60,8 +70,8 @@ pub(crate) struct Oracle {
     /// Fresh seeds for so long
     #[arg(long, value_parser = parse_seconds)]
     seconds: Option<Duration>,
-    /// Only scripts of this class
-    #[arg(long, value_name = "NAME")]
+    /// Only scripts of this class, one of those in docs/oracle.md
+    #[arg(long, value_name = "NAME", value_parser = CLASSES, hide_possible_values = true)]
     class: Option<String>,
     /// Only the scripts of a file, written as in known.txt
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "seconds"])]
@@ -78,9 +88,8 @@ pub(crate) struct Oracle {
     /// Compare the crate mm alone, without a kernel
     #[arg(long = "crate")]
     crate_alone: bool,
-    /// Image of the Linux to compare with, instead of Debian's newest
-    #[arg(long, value_name = "IMAGE", env = "INARCH_LINUX")]
-    linux: Option<PathBuf>,
+    #[command(flatten)]
+    linux: LinuxOptions,
     /// Tell differences as they are found, without looking for shorter scripts
     #[arg(long)]
     no_shrink: bool,
@@ -89,8 +98,15 @@ pub(crate) struct Oracle {
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64)> {
-    let (from, to) = text.split_once("..").context("give them as 1..100")?;
-    Ok((from.parse()?, to.parse()?))
+    let parsed = text
+        .split_once("..")
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let (from, to) = parsed.context("give them as 1..100")?;
+    ensure!(
+        from < to,
+        "the last one is not included: give a greater number behind the dots"
+    );
+    Ok((from, to))
 }
 
 impl Oracle {
@@ -151,7 +167,7 @@ impl Oracle {
             .unwrap_or_default();
         let reference = match self.host {
             true => Reference::Host(here.join("oracle")),
-            false => Reference::Linux(self.linux.clone().map_or_else(linux::ensure, Ok)?),
+            false => Reference::Linux(self.linux.image()?),
         };
         let subject = match &core {
             Some(core) if !self.crate_alone => Subject::Kernel(compile::kernel(core, Flavor::Plain)?),
@@ -269,13 +285,21 @@ fn record(sides: &Sides) -> Result<ExitCode> {
 /// Asks both which calls they have: those that one hasn't got are left out.
 fn leave_out_missing(sides: &mut Sides) -> Result<()> {
     let texts = sides.run(&["-p".to_owned()], "")?;
+    for (system, text) in [("Linux", &texts.linux), ("Inarch", &texts.inarch)] {
+        if !text.lines().any(|line| line == DONE) {
+            bail!(
+                "the program does not run on {system}, which said:\n{}",
+                text.trim()
+            );
+        }
+    }
     let mut missing = account::missing(&texts.linux);
     missing.extend(account::missing(&texts.inarch));
     missing.sort();
     missing.dedup();
     if !missing.is_empty() {
-        say::warning(&format!(
-            "left out, because one of both has no such call: {}",
+        say::note(&format!(
+            "left out, because one of the two has no such call: {}",
             missing.join(", ")
         ));
     }
@@ -291,4 +315,27 @@ fn describe(report: &Report) -> String {
         report.seeds,
         report.new.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_seeds_hold_some() {
+        assert_eq!(parse_seeds("1..100").unwrap(), (1, 100));
+        for wrong in ["", "1", "1..", "..2", "5..5", "5..1", "a..b", "1...2"] {
+            assert!(parse_seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn classes_are_the_programs() {
+        let source = workspace::root().join("programs/oracle/src/generate/classes.rs");
+        let source = std::fs::read_to_string(source).unwrap();
+        let names = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("name: \"")?.strip_suffix("\","));
+        assert!(names.eq(CLASSES));
+    }
 }

@@ -121,7 +121,9 @@ impl Report {
             .iter()
             .map(|(name, count)| format!("{name}: {count}"))
             .collect();
-        println!("{title}: {}", texts.join("  "));
+        if !texts.is_empty() {
+            println!("{title}: {}", texts.join("  "));
+        }
     }
 }
 

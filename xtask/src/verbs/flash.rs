@@ -18,12 +18,15 @@ use crate::{card, say};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask flash --board rpi4 --device /dev/sdX        shows, asks, writes the demonstration
+  cargo xtask flash --board rpi4 --device /dev/sdX
+      shows the disk, asks, and writes the demonstration
   cargo xtask flash --board rpi4 --device /dev/sdX --program prog --root files -- a b c
-  cargo xtask flash --board rpi4 --device /dev/sdX --loader       a card that waits for `cargo xtask push`
+  cargo xtask flash --board rpi4 --device /dev/sdX --loader
+      a card that waits for `cargo xtask push`
   cargo xtask flash --board rpi3 --device /dev/mmcblk0 --image card.img
   cargo xtask flash --board rpi5 --device /dev/sdX --image card.img --confirm SERIAL
-  cargo xtask flash --board rpi5 --device /dev/sdX --image card.img < /dev/null    only shows")]
+  cargo xtask flash --board rpi5 --device /dev/sdX --image card.img < /dev/null
+      only shows")]
 pub(crate) struct Flash {
     /// The card's disk, whole: /dev/sdX, /dev/mmcblk0, or a name under /dev/disk/by-id
     #[arg(long, value_name = "DISK")]

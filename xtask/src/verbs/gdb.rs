@@ -29,15 +29,15 @@ Examples:
   cargo xtask gdb                                  with the demonstration
   cargo xtask gdb --el2 -- ./prog a b              with a program")]
 pub(crate) struct Gdb {
+    /// The program and its arguments
+    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
+    command: Vec<OsString>,
     #[command(flatten)]
     machine: MachineOptions,
     #[command(flatten)]
     kernel: KernelOptions,
     #[command(flatten)]
     build: BuildOptions,
-    /// The program and its arguments
-    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
-    command: Vec<OsString>,
 }
 
 impl Gdb {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::archive::Contents;
+use crate::archive::{self, Contents};
 use crate::card::{self, Board, File};
 use crate::compile::{self, Flavor};
 use crate::options::BuildOptions;
@@ -24,10 +24,10 @@ const DEMONSTRATION: &str = "tour";
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask image --board rpi4 -o card.img       with the demonstration
+  cargo xtask image --board rpi4 -o card.img              with the demonstration
   cargo xtask image --board rpi3 --program prog -o card.img -- a b c
   cargo xtask image --board rpi5 --root files --program prog --words log=info -o card.img
-  cargo xtask image --board rpi4 --loader -o card.img      a card that waits for `cargo xtask push`")]
+  cargo xtask image --board rpi4 --loader -o card.img     to wait for `cargo xtask push`")]
 pub(crate) struct Image {
     /// The image's file
     #[arg(short, long, value_name = "FILE")]
@@ -43,7 +43,7 @@ pub(super) struct CardOptions {
     #[arg(long, value_enum)]
     pub(super) board: Board,
     /// The words of the kernel's command line, as docs/boot.md has them
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     words: String,
     /// A folder with the board's firmware, instead of Debian's
     #[arg(long, value_name = "DIR")]
@@ -52,15 +52,16 @@ pub(super) struct CardOptions {
     #[arg(long, conflicts_with_all = ["program", "root", "env", "arguments"])]
     loader: bool,
     #[command(flatten)]
-    build: BuildOptions,
-    #[command(flatten)]
     program: ProgramOptions,
+    #[command(flatten)]
+    build: BuildOptions,
 }
 
 /// The program, its files, and what it is told.
 #[derive(Args)]
+#[command(next_help_heading = "Program")]
 pub(super) struct ProgramOptions {
-    /// The program: a static Linux executable for arm64
+    /// The program: a static Linux executable for arm64 [default: the demonstration]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// Files that the program finds in its root folder
@@ -119,6 +120,7 @@ impl CardOptions {
 impl ProgramOptions {
     /// Refuses what can't run, before anything gets built.
     pub(super) fn check(&self) -> Result<()> {
+        archive::check(&self.env, self.root.as_deref())?;
         self.program.as_deref().map_or(Ok(()), check)
     }
 

@@ -32,9 +32,13 @@ Examples:
   cargo xtask push --port /dev/ttyUSB0 --program prog --root files -- a b c
   cargo xtask push --port /dev/ttyAMA0 --again     the board waits for the next in the end
   cargo xtask push --port tcp:host:2000            a serial line that another machine offers
-  cargo xtask push --port unix:/tmp/line           a machine in QEMU with `-serial unix:/tmp/line,server=on,wait=off`
+  cargo xtask push --port unix:/tmp/line           a machine in QEMU, started with
+      -serial unix:/tmp/line,server=on,wait=off
 
-Exit status: the program's own, as with `cargo xtask run`; 124 if time ran out; 125 if the board wasn't reached; 0 after Ctrl-].")]
+Exit status: the program's own, as with `cargo xtask run`, or
+  0    you left by Ctrl-]
+  124  time ran out
+  125  the board was not reached")]
 pub(crate) struct Push {
     /// The line: a serial device, `unix:PATH` or `tcp:HOST:PORT`
     #[arg(long, value_name = "PORT")]
@@ -50,11 +54,11 @@ pub(crate) struct Push {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
     #[command(flatten)]
+    program: ProgramOptions,
+    #[command(flatten)]
     kernel: KernelOptions,
     #[command(flatten)]
     build: BuildOptions,
-    #[command(flatten)]
-    program: ProgramOptions,
 }
 
 /// The line to the board.

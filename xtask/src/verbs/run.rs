@@ -15,7 +15,7 @@ use crate::console::Annotator;
 use crate::exit::{self, WithStatus};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals, parse_seconds};
 use crate::qemu::boot::{self, End};
-use crate::qemu::machine::{Debugger, Load};
+use crate::qemu::machine::{Debugger, Icount, Load};
 use crate::setup::core::Core;
 use crate::{elfcheck, say, setup, workspace};
 
@@ -27,7 +27,8 @@ const STALE: Duration = Duration::from_secs(3600);
 /// Boot Inarch in QEMU and run a program on it
 ///
 /// PROGRAM is the path of a static Linux executable for arm64 on this machine. Its standard output and standard error are
-/// those of this command, and so is its exit status. Without a program, the demonstration runs: programs/tour.
+/// those of this command, and so is its exit status. Without a program, the demonstration runs: programs/tour, with instructions
+/// counted (`--icount`).
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -38,9 +39,17 @@ Examples:
   cargo xtask run --icount -- ./prog               count instructions, the same in every run
   cargo xtask run --gdb -- ./prog                  wait for a debugger on port 1234
 
-Exit status: the program's own; 128+N if signal N ended it; 101 after a kernel panic; 124 if time ran out;
-  125 if there was trouble before the program ran; 126 if it can't be executed; 127 if there is no such program.")]
+Exit status: the program's own, or
+  101      the kernel panicked
+  124      time ran out
+  125      there was trouble before the program ran
+  126      the program can't be executed
+  127      there is no such program
+  128 + N  signal N ended the program")]
 pub(crate) struct Run {
+    /// The program and its arguments
+    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
+    pub(crate) command: Vec<OsString>,
     /// Files that the program finds in its root folder
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
@@ -62,16 +71,18 @@ pub(crate) struct Run {
     kernel: KernelOptions,
     #[command(flatten)]
     build: BuildOptions,
-    /// The program and its arguments
-    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
-    pub(crate) command: Vec<OsString>,
 }
 
 impl Run {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let machine = self.machine.machine()?;
-        // What is wrong with the program should be said before anything gets installed or built.
+        let mut machine = self.machine.machine()?;
+        if self.command.is_empty() {
+            // The demonstration tells what calls cost, and without this only how busy this computer is.
+            machine.icount = Icount::Measuring;
+        }
+        // What is wrong should be said before anything gets installed or built.
+        archive::check(&self.env, self.root.as_deref())?;
         let named = self
             .command
             .first()

@@ -46,6 +46,17 @@ const PROGRAMS: &str = "programs/tests.txt";
     mut_arg("show_output", |arg| arg.hide(true)),
     mut_arg("unstable_flags", |arg| arg.hide(true)),
     mut_arg("test_threads", |arg| arg.hide(true)),
+    // And some words that don't fit here, or are told twice.
+    mut_arg("include_ignored", |arg| arg.help("Run ignored tests, too")),
+    mut_arg("ignored", |arg| arg.help("Run ignored tests only")),
+    mut_arg("exact", |arg| arg.help("Take FILTER and those of --skip for whole names")),
+    mut_arg("list", |arg| arg.help("Print the names of the tests")),
+    mut_arg("filter", |arg| arg.help("Run only tests that have this in their names")),
+    mut_arg("skip", |arg| arg.help("Leave out tests that have this in their names; may be given several times")),
+    mut_arg("quiet", |arg| arg.help("Print a character for each test; the same as --format terse").long_help(None)),
+    mut_arg("logfile", |arg| arg.help("Write the report to this file instead of standard output")),
+    mut_arg("color", |arg| arg.help("When to use colours").hide_possible_values(true).value_name("auto|always|never")),
+    mut_arg("format", |arg| arg.help("What the report looks like").hide_possible_values(true).value_name("pretty|terse|json")),
     after_help = "\
 Examples:
   cargo xtask test                                 everything
