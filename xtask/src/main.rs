@@ -34,6 +34,7 @@ mod linux;
 mod options;
 mod oracle;
 mod process;
+mod progress;
 mod push;
 mod qemu;
 mod say;

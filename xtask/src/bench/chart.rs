@@ -4,22 +4,32 @@ use super::compare::{Compared, Comparison};
 use super::growth::{self, HALF, PLOT};
 use super::output::Measured;
 use super::rows::{self, Group};
-use super::svg::{self, Anchor, GRID, INARCH, INK, LINUX, REACH, Scale, decade, decades, dot, line, text};
+use super::svg::{
+    self, Anchor, BETWEEN, GRID, INARCH, INK, LINUX, REACH, Scale, decade, decades, dot, line, text,
+};
 use super::table::grouped;
 
 /// Width of the drawing.
 const WIDTH: f64 = 2.0 * HALF;
+/// Width of a letter, more or less.
+const LETTER: f64 = 7.0;
 /// Height of a row of the goals.
 const ROW: f64 = 20.0;
 
 /// Everything in one drawing: the goals, and below them the plots of growth two by two, and what they show.
 pub(super) fn whole(comparison: &Comparison) -> String {
     let (mut content, mut height) = goals(comparison);
-    for pair in growth::plots(comparison).chunks(2) {
+    let plots = growth::plots(comparison);
+    for pair in plots.chunks(2) {
         for (column, cell) in pair.iter().enumerate() {
             content.push_str(&svg::moved(column as f64 * HALF, height, cell));
         }
         height += PLOT;
+    }
+    if !plots.is_empty() {
+        let (notes, room) = growth::notes();
+        content.push_str(&svg::moved(0.0, height, &notes));
+        height += room;
     }
     svg::document(WIDTH, height, &content)
 }
@@ -53,7 +63,7 @@ fn goal(row: &Compared, y: f64, x: &Scale, left: f64) -> String {
     let mut drawing = text(left - 12.0, y + 4.0, Anchor::End, INK, &row.row.title);
     let place = |measured: &Measured| (x.at(measured.least() as f64), y);
     if let (Some(here), Some(there)) = (row.here(), row.there()) {
-        drawing.push_str(&line(place(here), place(there), "#9ca3af", 2.0));
+        drawing.push_str(&line(place(here), place(there), BETWEEN, 2.0));
     }
     if let Some(reach) = row.row.reach {
         let at = x.at(reach as f64);
@@ -67,20 +77,21 @@ fn goal(row: &Compared, y: f64, x: &Scale, left: f64) -> String {
     drawing
 }
 
+/// The systems and the goals, one behind the other.
 fn legend(comparison: &Comparison, left: f64, y: f64) -> String {
-    let mut drawing =
-        dot((left, y - 4.0), 4.5, INARCH, "") + &text(left + 10.0, y, Anchor::Start, INK, &comparison.inarch);
-    if let Some(linux) = &comparison.linux {
-        drawing.push_str(&dot((left + 130.0, y - 4.0), 4.5, LINUX, ""));
-        drawing.push_str(&text(left + 140.0, y, Anchor::Start, INK, linux));
+    let systems = [
+        (Some(&comparison.inarch), INARCH),
+        (comparison.linux.as_ref(), LINUX),
+    ];
+    let (mut drawing, mut x) = (String::new(), left);
+    for (name, colour) in systems {
+        let Some(name) = name else { continue };
+        drawing.push_str(&dot((x, y - 4.0), 4.5, colour, ""));
+        drawing.push_str(&text(x + 10.0, y, Anchor::Start, INK, name));
+        x += 34.0 + LETTER * name.chars().count() as f64;
     }
-    drawing.push_str(&line(
-        (left + 360.0, y - 11.0),
-        (left + 360.0, y + 3.0),
-        REACH,
-        3.0,
-    ));
-    drawing + &text(left + 370.0, y, Anchor::Start, INK, "to be reached")
+    drawing.push_str(&line((x, y - 11.0), (x, y + 3.0), REACH, 3.0));
+    drawing + &text(x + 10.0, y, Anchor::Start, INK, "goal")
 }
 
 fn figures(row: &Compared) -> Vec<u64> {

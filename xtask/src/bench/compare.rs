@@ -112,6 +112,40 @@ impl Comparison {
         Ok(())
     }
 
+    /// The rows of a group.
+    pub(super) fn of_group(&self, group: Group) -> Vec<&Compared> {
+        self.rows.iter().filter(|row| row.row.group == group).collect()
+    }
+
+    /// Who was measured.
+    pub(super) fn systems(&self) -> String {
+        match &self.linux {
+            Some(linux) => format!("{} beside {linux}", self.inarch),
+            None => self.inarch.clone(),
+        }
+    }
+
+    /// Which rows could not be measured: a sentence for each reason.
+    pub(super) fn not_measured(&self) -> Vec<String> {
+        let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+        for row in &self.rows {
+            for (system, outcome) in [("Linux", row.linux.as_ref()), ("Inarch", Some(&row.inarch))] {
+                let Some(Outcome::NotMeasured(reason)) = outcome else {
+                    continue;
+                };
+                let reason = format!("Not measured on {system} ({reason})");
+                match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                    Some((_, names)) => names.push(&row.name),
+                    None => reasons.push((reason, vec![&row.name])),
+                }
+            }
+        }
+        let sentences = reasons.into_iter();
+        sentences
+            .map(|(reason, names)| format!("{reason}: {}", names.join(", ")))
+            .collect()
+    }
+
     /// The rows whose runs gave different figures.
     pub(super) fn unequal(&self) -> impl Iterator<Item = &str> {
         let unequal = self.rows.iter().filter(|row| !row.equal);
@@ -123,7 +157,7 @@ impl Comparison {
         self.rows.iter().filter(|row| row.is_missed())
     }
 
-    /// How many rows reach what they are to reach, and how many are to.
+    /// How many goals are reached, and how many there are.
     pub(super) fn score(&self) -> (usize, usize) {
         // On another CPU the same goals would count twice.
         let goals = self.rows.iter().filter(|row| row.row.group == Group::Goals);

@@ -75,7 +75,7 @@ fn sparse_tables(comparison: &Comparison) -> Option<String> {
         figure(comparison, "sparse-1G-by-4K")?,
     );
     Some(format!(
-        "Sparse tables: where places differ by 4 KiB, a leaf table with one page costs {}, or so much for that page; a full one costs {}, \
+        "Sparse tables: where places differ by 4 KiB, a leaf table with one page costs {}, all of it for that page; a full one costs {}, \
          or {:.1} a page.",
         grouped(sparse / TABLES),
         grouped(full / TABLES),

@@ -1,18 +1,17 @@
-//! How far a run has come: a bar on standard error, where that is a terminal.
+//! How far a machine that measures has come, by what it prints.
 
-use std::io::{IsTerminal, Write};
-use std::time::Instant;
+use std::time::Duration;
 
-/// Cells of the bar.
-const CELLS: usize = 24;
+use indicatif::ProgressBar;
+
+use crate::progress;
+
+/// How often the time is written anew.
+const TICK: Duration = Duration::from_millis(500);
 
 /// The bar of one run. It vanishes in the end.
 pub(super) struct Progress {
-    title: String,
-    started: Instant,
-    shown: bool,
-    rows: usize,
-    done: usize,
+    bar: ProgressBar,
     /// The line that is not complete yet.
     rest: String,
 }
@@ -20,16 +19,14 @@ pub(super) struct Progress {
 impl Progress {
     /// A run that is about to begin.
     pub(super) fn new(title: String) -> Self {
-        let progress = Progress {
-            title,
-            started: Instant::now(),
-            shown: std::io::stderr().is_terminal(),
-            rows: 0,
-            done: 0,
+        let bar = progress::bar("{prefix} {bar:24} {pos}/{len} {elapsed} {wide_msg}")
+            .with_prefix(title)
+            .with_message("boots");
+        bar.enable_steady_tick(TICK);
+        Progress {
+            bar,
             rest: String::new(),
-        };
-        progress.draw("boots");
-        progress
+        }
     }
 
     /// Looks at what the program prints.
@@ -46,38 +43,31 @@ impl Progress {
 
     fn line(&mut self, line: &str) {
         match line.split_once(' ') {
-            Some(("rows", number)) => self.rows = number.parse().unwrap_or(0),
+            Some(("rows", number)) => self.bar.set_length(number.parse().unwrap_or(0)),
             Some(("system" | "unit", _)) | None => {}
             Some((name, _)) => {
-                self.done += 1;
-                self.draw(name);
+                self.bar.set_message(name.to_owned());
+                self.bar.inc(1);
             }
         }
     }
-
-    fn draw(&self, what: &str) {
-        if !self.shown {
-            return;
-        }
-        let full = (self.done * CELLS).checked_div(self.rows).unwrap_or(0).min(CELLS);
-        let bar = format!("{}{}", "█".repeat(full), "░".repeat(CELLS - full));
-        let seconds = self.started.elapsed().as_secs();
-        let line = format!(
-            "{} {bar} {}/{} {seconds} s  {what}",
-            self.title, self.done, self.rows
-        );
-        let columns = terminal_size::terminal_size().map_or(80, |(columns, _)| usize::from(columns.0));
-        let line: String = line.chars().take(columns.saturating_sub(1)).collect();
-        // Whoever doesn't see it misses nothing.
-        let _ = write!(std::io::stderr(), "\r\x1b[2K{line}").and_then(|()| std::io::stderr().flush());
-    }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            // As above.
-            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_however_they_come() {
+        let mut progress = Progress::new("Inarch".to_owned());
+        for piece in [
+            "noise\nbench sys",
+            "tem x\nbench unit 1\nbench rows 3\r\nbench fault ti",
+            "cks 5\n",
+        ] {
+            progress.saw(piece);
         }
+        assert_eq!((progress.bar.length(), progress.bar.position()), (Some(3), 1));
+        assert_eq!(progress.bar.message(), "fault");
     }
 }

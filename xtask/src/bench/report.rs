@@ -3,60 +3,51 @@
 use std::fmt::Write;
 
 use super::compare::{Compared, Comparison};
-use super::output::Outcome;
 use super::rows::Group;
 use super::svg::escaped;
-use super::table::{counters, figure, grouped, over, ratio};
+use super::table::Grid;
 use super::{chart, losing, missed};
 
 const STYLE: &str = "\
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; color: #111827; background: #fff; }
-h1 { font-size: 1.5rem; margin-bottom: .25rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; }
-.scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+:root { color-scheme: light dark; --page: #fff; --text: #111827; --head: #374151; --dim: #6b7280; --rule: #e5e7eb; --yes: #15803d; --no: #b91c1c; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #0d1117; --text: #e6edf3; --head: #c9d1d9; --dim: #9198a1; --rule: #30363d; --yes: #3fb950; --no: #ff7b72; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1320px; margin: 2rem auto; padding: 0 1rem; color: var(--text); background: var(--page); }
+h1 { font-size: 1.5rem; margin-bottom: .25rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; } p, ul { max-width: 75em; }
+.scroll { overflow-x: auto; } svg { max-width: 100%; min-width: 720px; height: auto; }
 table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e7eb; }
-th { color: #374151; font-weight: 600; } th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid var(--rule); }
+th { color: var(--head); font-weight: 600; } th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--page); }
 td:first-child { font-family: ui-monospace, monospace; font-size: 11px; }
 table.profile td:nth-child(-n+3), table.profile th:nth-child(-n+3) { text-align: right; } table.profile td:last-child { text-align: left; }
-table.profile th:last-child { text-align: left; } table.profile .part td { color: #6b7280; } table.profile .part td:last-child { padding-left: 2rem; }
+table.profile th:last-child { text-align: left; } table.profile .part td { color: var(--dim); } table.profile .part td:last-child { padding-left: 2rem; }
 summary { cursor: pointer; margin: .4rem 0; }
-.yes { color: #15803d; } .no { color: #b91c1c; } .dim { color: #6b7280; }
+.yes { color: var(--yes); } .no { color: var(--no); } .dim { color: var(--dim); }
 ";
-
-/// The heads of the columns.
-const HEADS: [&str; 13] = [
-    "row", "what", "Linux", "Inarch", "ratio", "reach", "", "read", "written", "tables", "TLBI", "DSB",
-    "nodes",
-];
 
 /// The report as HTML.
 pub(super) fn html(comparison: &Comparison) -> String {
-    let (reached, aims) = comparison.score();
-    let systems = match &comparison.linux {
-        Some(linux) => format!("{} beside {linux}", comparison.inarch),
-        None => comparison.inarch.clone(),
-    };
+    let (reached, goals) = comparison.score();
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>What moving memory costs</title>\n<style>\n{STYLE}</style></head><body>\n\
          <h1>What moving memory costs</h1>\n\
-         <p>{} on QEMU's <code>virt</code>, CPU <code>{}</code>. {reached} of {aims} rows reach what they are to reach.</p>\n\
+         <p>{} on QEMU's <code>virt</code>, CPU <code>{}</code>. {reached} of {goals} goals are reached.</p>\n\
          <p>Figures are instructions between two readings of the counter around one call, seen by the program that makes it: the least of \
          three, with ~ where the three differ. They prove work done, not time: a flush, a barrier and an atomic operation count as one like \
          all others. That is why the kernel's own counts stand beside them: page-table descriptors read and written, table pages taken and \
          given back, TLB invalidations by kind, barriers, nodes of the tree of mappings.</p>\n\
+         <p>By 4 KiB, by 2 MiB, by 1 GiB: so far source and target differ, beyond a multiple of 1 GiB.</p>\n\
          <div class=\"scroll\">{}</div>\n",
-        escaped(&systems),
+        escaped(&comparison.systems()),
         escaped(&comparison.cpu),
         chart::whole(comparison)
     );
     for group in Group::ALL {
-        let rows: Vec<&Compared> = comparison
-            .rows
-            .iter()
-            .filter(|row| row.row.group == group)
-            .collect();
+        let rows = comparison.of_group(group);
         if !rows.is_empty() {
             table(&mut page, group, &rows);
         }
@@ -71,8 +62,12 @@ pub(super) fn html(comparison: &Comparison) -> String {
 }
 
 fn table(page: &mut String, group: Group, rows: &[&Compared]) {
-    let heads: String = HEADS.map(|head| format!("<th>{head}</th>")).concat();
-    let lines: String = rows.iter().map(|row| line(row)).collect();
+    let grid = Grid::new(rows);
+    let heads: String = grid.heads.iter().map(|head| format!("<th>{head}</th>")).collect();
+    let lines = grid.lines.iter().zip(rows);
+    let lines: String = lines
+        .map(|(line, row)| self::line(&grid.heads, line, row))
+        .collect();
     // Writing to a string can't fail.
     let _ = write!(
         page,
@@ -81,41 +76,25 @@ fn table(page: &mut String, group: Group, rows: &[&Compared]) {
     );
 }
 
-fn line(row: &Compared) -> String {
-    let verdict = match row.reached() {
-        Some(true) => "<span class=\"yes\">reached</span>".to_owned(),
-        Some(false) => format!("<span class=\"no\">{}</span>", over(row)),
-        None => String::new(),
+fn line(heads: &[&str], cells: &[String], row: &Compared) -> String {
+    let class = match row.reached() {
+        Some(true) => " class=\"yes\"",
+        Some(false) => " class=\"no\"",
+        None => "",
     };
-    let mut cells = vec![
-        escaped(&row.name),
-        escaped(&row.row.title),
-        row.linux.as_ref().map_or_else(String::new, figure),
-        figure(&row.inarch),
-        row.ratio().map_or_else(String::new, ratio),
-        row.row.reach.map_or_else(String::new, grouped),
-        verdict,
-    ];
-    cells.extend(row.here().map_or_else(Default::default, counters));
-    let cells: String = cells.into_iter().map(|cell| format!("<td>{cell}</td>")).collect();
+    let cell = |(head, text): (&&str, &String)| match head.is_empty() {
+        true => format!("<td{class}>{}</td>", escaped(text)),
+        false => format!("<td>{}</td>", escaped(text)),
+    };
+    let cells: String = heads.iter().zip(cells).map(cell).collect();
     format!("<tr>{cells}</tr>\n")
 }
 
 /// What could not be measured, and which runs were not equal.
 fn notes(page: &mut String, comparison: &Comparison) {
-    let mut notes = Vec::new();
-    for row in &comparison.rows {
-        for (system, outcome) in [("Linux", row.linux.as_ref()), ("Inarch", Some(&row.inarch))] {
-            if let Some(Outcome::NotMeasured(reason)) = outcome {
-                notes.push(format!("{} on {system} was not measured: {reason}.", row.name));
-            }
-        }
-    }
-    notes.extend(
-        comparison
-            .unequal()
-            .map(|name| format!("The runs of {name} were not equal.")),
-    );
+    let mut notes = comparison.not_measured();
+    let unequal = comparison.unequal();
+    notes.extend(unequal.map(|name| format!("The runs of {name} were not equal.")));
     if !notes.is_empty() {
         page.push_str("<h2>Notes</h2>\n");
         list(page, &notes);
@@ -160,10 +139,10 @@ mod tests {
         let page = html(&comparison);
         for part in [
             "<td>fault</td><td>anonymous page fault</td><td>3,095~</td><td>478</td><td>6.47x</td><td>500</td>",
-            "fork-512M on Inarch was not measured: needs &lt;fork&gt;.",
-            "full-1M-by-4K on Linux was not measured: only with --full.",
+            "Not measured on Inarch (needs &lt;fork&gt;): fork-512M",
+            "Not measured on Linux (only with --full): fork-512M, full-1M-by-4K",
             "The runs of fault were not equal.",
-            "1 of 2 rows reach",
+            "1 of 2 goals are reached",
         ] {
             assert!(page.contains(part), "{part} is not in {page}");
         }

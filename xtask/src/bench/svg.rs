@@ -8,8 +8,26 @@ pub(super) const INARCH: &str = "#1d4ed8";
 pub(super) const REACH: &str = "#15803d";
 /// The colour of axes and of what stands beside them.
 pub(super) const INK: &str = "#374151";
+/// The colour of a line from one system's figure to the other's.
+pub(super) const BETWEEN: &str = "#9ca3af";
 /// The colour of the lines behind all else.
 pub(super) const GRID: &str = "#e5e7eb";
+
+/// The colour of headings.
+const HEADING: &str = "#111827";
+/// The colour behind everything.
+const PAGE: &str = "#fff";
+/// What each colour is where the reader has chosen a dark page.
+const DARK: [(&str, &str); 8] = [
+    (LINUX, "#f0883e"),
+    (INARCH, "#79a8ff"),
+    (REACH, "#3fb950"),
+    (INK, "#c9d1d9"),
+    (GRID, "#30363d"),
+    (BETWEEN, "#6e7681"),
+    (HEADING, "#f0f6fc"),
+    (PAGE, "#0d1117"),
+];
 
 /// Where a text is anchored.
 #[derive(Clone, Copy)]
@@ -19,12 +37,18 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing of its own, on white.
+/// A drawing of its own, light or dark as its reader's pages are.
 pub(super) fn document(width: f64, height: f64, content: &str) -> String {
+    let dark = DARK
+        .map(|(light, dark)| {
+            format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
+        })
+        .concat();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{content}</svg>\n"
+         <style>@media (prefers-color-scheme:dark){{{dark}}}</style>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"{PAGE}\"/>\n{content}</svg>\n"
     )
 }
 
@@ -49,7 +73,7 @@ pub(super) fn text(x: f64, y: f64, anchor: Anchor, colour: &str, text: &str) -> 
 /// A heading.
 pub(super) fn title(x: f64, y: f64, text: &str) -> String {
     format!(
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"#111827\" font-size=\"14\" font-weight=\"600\">{}</text>\n",
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"{HEADING}\" font-size=\"14\" font-weight=\"600\">{}</text>\n",
         escaped(text)
     )
 }

@@ -1,4 +1,4 @@
-//! The table on the terminal.
+//! The rows as a table, and its print on the terminal.
 
 use owo_colors::OwoColorize;
 
@@ -7,24 +7,69 @@ use super::losing;
 use super::output::{Measured, Outcome};
 use super::rows::Group;
 
+/// The heads of the columns; the one without is whether the goal is reached.
+const HEADS: [&str; 13] = [
+    "row", "what", "Linux", "Inarch", "ratio", "goal", "", "read", "written", "tables", "TLBI", "DSB",
+    "nodes",
+];
+
+/// Rows as texts, without the columns in which there is nothing.
+pub(super) struct Grid {
+    pub(super) heads: Vec<&'static str>,
+    pub(super) lines: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// Of these rows.
+    pub(super) fn new(rows: &[&Compared]) -> Self {
+        let all: Vec<[String; HEADS.len()]> = rows.iter().map(|row| cells(row)).collect();
+        let is_used = |column: &usize| all.iter().any(|line| !line[*column].is_empty());
+        let used: Vec<usize> = (0..HEADS.len()).filter(is_used).collect();
+        Grid {
+            heads: used.iter().map(|&column| HEADS[column]).collect(),
+            lines: all
+                .iter()
+                .map(|line| used.iter().map(|&column| line[column].clone()).collect())
+                .collect(),
+        }
+    }
+}
+
+fn cells(row: &Compared) -> [String; HEADS.len()] {
+    let [read, written, tables, flushes, barriers, nodes] =
+        row.here().map_or_else(Default::default, counters);
+    [
+        row.name.clone(),
+        row.row.title.clone(),
+        row.linux.as_ref().map_or_else(String::new, figure),
+        figure(&row.inarch),
+        row.ratio().map_or_else(String::new, ratio),
+        row.row.reach.map_or_else(String::new, grouped),
+        match row.reached() {
+            Some(true) => "reached".to_owned(),
+            Some(false) => over(row),
+            None => String::new(),
+        },
+        read,
+        written,
+        tables,
+        flushes,
+        barriers,
+        nodes,
+    ]
+}
+
 /// Prints everything.
 pub(super) fn print(comparison: &Comparison) {
-    let with_linux = comparison.linux.is_some();
     println!(
         "Instructions of one call, seen by the program that makes it; the least of three, with ~ where they differ"
     );
-    match &comparison.linux {
-        Some(linux) => anstream::println!("{} beside {linux}", comparison.inarch),
-        None => anstream::println!("{}", comparison.inarch),
-    }
+    println!("By 4 KiB, 2 MiB, 1 GiB: so far source and target differ, beyond a multiple of 1 GiB");
+    println!("{}", comparison.systems());
     for group in Group::ALL {
-        let rows: Vec<&Compared> = comparison
-            .rows
-            .iter()
-            .filter(|row| row.row.group == group)
-            .collect();
+        let rows = comparison.of_group(group);
         if !rows.is_empty() {
-            print_group(group, &rows, with_linux);
+            print_group(group, &rows);
         }
         if group == Group::Losing {
             losing::sentences(comparison)
@@ -33,48 +78,34 @@ pub(super) fn print(comparison: &Comparison) {
         }
     }
     println!();
-    for row in &comparison.rows {
-        for (system, outcome) in [("Linux", row.linux.as_ref()), ("Inarch", Some(&row.inarch))] {
-            if let Some(Outcome::NotMeasured(reason)) = outcome {
-                println!("{} on {system} not measured: {reason}", row.name);
-            }
-        }
-    }
-    let (reached, aims) = comparison.score();
-    println!("{reached} of {aims} reached");
+    comparison
+        .not_measured()
+        .iter()
+        .for_each(|note| println!("{note}"));
+    let (reached, goals) = comparison.score();
+    println!("{reached} of {goals} goals reached");
 }
 
 /// Columns: left-aligned the first two, right-aligned the others.
-fn print_group(group: Group, rows: &[&Compared], with_linux: bool) {
-    let mut heads = vec!["row", "what"];
-    if with_linux {
-        heads.push("Linux");
-    }
-    heads.push("Inarch");
-    if with_linux {
-        heads.push("ratio");
-    }
-    heads.extend(["reach", "", "read", "written", "tables", "TLBI", "DSB", "nodes"]);
-    let lines: Vec<Vec<String>> = rows.iter().map(|row| cells(row, with_linux)).collect();
-    let used: Vec<usize> = (0..heads.len())
-        .filter(|&column| lines.iter().any(|line| !line[column].is_empty()))
-        .collect();
+fn print_group(group: Group, rows: &[&Compared]) {
+    let grid = Grid::new(rows);
     let width = |column: usize| {
-        let cells = lines.iter().map(|line| line[column].chars().count());
-        cells.chain([heads[column].chars().count()]).max().unwrap_or(0)
+        let cells = grid.lines.iter().map(|line| line[column].chars().count());
+        cells.chain([grid.heads[column].len()]).max().unwrap_or(0)
     };
-    let joined = |line: &[String]| {
-        let cells = used.iter().map(|&column| match column {
-            0 | 1 => format!("{:<1$}", line[column], width(column)),
-            _ => format!("{:>1$}", line[column], width(column)),
+    let widths: Vec<usize> = (0..grid.heads.len()).map(width).collect();
+    let joined = |line: &[&str]| {
+        let cells = line.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 | 1 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     anstream::println!("\n{}", group.title().bold());
-    let heads: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
-    anstream::println!("{}", joined(&heads).dimmed());
-    for (row, line) in rows.iter().zip(&lines) {
-        let text = joined(line);
+    anstream::println!("{}", joined(&grid.heads).dimmed());
+    for (row, line) in rows.iter().zip(&grid.lines) {
+        let text = joined(&line.iter().map(String::as_str).collect::<Vec<_>>());
         match row.reached() {
             Some(true) => {
                 anstream::println!("{}", text.replacen("reached", &"reached".green().to_string(), 1))
@@ -85,27 +116,8 @@ fn print_group(group: Group, rows: &[&Compared], with_linux: bool) {
     }
 }
 
-fn cells(row: &Compared, with_linux: bool) -> Vec<String> {
-    let mut cells = vec![row.name.clone(), row.row.title.clone()];
-    if with_linux {
-        cells.push(row.linux.as_ref().map_or_else(String::new, figure));
-    }
-    cells.push(figure(&row.inarch));
-    if with_linux {
-        cells.push(row.ratio().map_or_else(String::new, ratio));
-    }
-    cells.push(row.row.reach.map_or_else(String::new, grouped));
-    cells.push(match row.reached() {
-        Some(true) => "reached".to_owned(),
-        Some(false) => over(row),
-        None => String::new(),
-    });
-    cells.extend(row.here().map_or_else(Default::default, counters));
-    cells
-}
-
 /// By how much the figure is more than it should be.
-pub(super) fn over(row: &Compared) -> String {
+fn over(row: &Compared) -> String {
     match (row.here(), row.row.reach) {
         (Some(measured), Some(reach)) => {
             let times = measured.least() as f64 / reach as f64;
@@ -120,7 +132,7 @@ pub(super) fn over(row: &Compared) -> String {
 }
 
 /// A row's figure, with a mark where the repeats differ.
-pub(super) fn figure(outcome: &Outcome) -> String {
+fn figure(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Measured(measured) if measured.least() == measured.most() => grouped(measured.least()),
         Outcome::Measured(measured) => format!("{}~", grouped(measured.least())),
@@ -129,7 +141,7 @@ pub(super) fn figure(outcome: &Outcome) -> String {
 }
 
 /// How many times as much, in three digits.
-pub(super) fn ratio(ratio: f64) -> String {
+fn ratio(ratio: f64) -> String {
     match ratio {
         ratio if ratio >= 100.0 => format!("{}x", grouped(ratio.round() as u64)),
         ratio if ratio >= 10.0 => format!("{ratio:.1}x"),
@@ -138,7 +150,7 @@ pub(super) fn ratio(ratio: f64) -> String {
 }
 
 /// The kernel's counts, in the order of the columns.
-pub(super) fn counters(measured: &Measured) -> [String; 6] {
+fn counters(measured: &Measured) -> [String; 6] {
     let count = |name: &str| match measured.counter(name) {
         0 => String::new(),
         count => grouped(count),

@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use super::Disk;
 use super::disk::number;
+use crate::progress;
 
 /// How much is written before it must have reached the disk, in bytes: else the bar would tell of the computer's memory.
 const BLOCK: usize = 4 << 20;
@@ -63,7 +63,7 @@ pub(crate) fn open(path: &Path, disk: &Disk) -> Result<File> {
 
 /// Writes the image, reads it back, and gives its SHA-256.
 pub(crate) fn write(medium: &mut impl Medium, image: &[u8]) -> Result<String> {
-    let bar = progress("writing", image.len());
+    let bar = progress::bytes("writing", image.len());
     medium.rewind()?;
     for block in image.chunks(BLOCK) {
         let written = medium.write_all(block).and_then(|()| medium.sync());
@@ -76,7 +76,7 @@ pub(crate) fn write(medium: &mut impl Medium, image: &[u8]) -> Result<String> {
 }
 
 fn compare(medium: &mut impl Medium, image: &[u8]) -> Result<String> {
-    let bar = progress("reading", image.len());
+    let bar = progress::bytes("reading", image.len());
     medium.rewind()?;
     let (mut meant, mut found) = (Sha256::new(), Sha256::new());
     let mut wrong = None;
@@ -102,16 +102,6 @@ fn compare(medium: &mut impl Medium, image: &[u8]) -> Result<String> {
         wrong.unwrap_or_default()
     );
     Ok(meant)
-}
-
-/// A bar on standard error; none where that is no terminal.
-fn progress(what: &'static str, bytes: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes} {eta}");
-    let bar = ProgressBar::new(bytes as u64).with_prefix(what);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 fn hex(digest: &[u8]) -> String {

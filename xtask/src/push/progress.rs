@@ -1,8 +1,8 @@
 //! How far a transfer has come.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use crate::say;
+use crate::{progress, say};
 
 /// Who is told how far a transfer has come.
 pub(crate) trait Progress {
@@ -26,15 +26,7 @@ impl Progress for Bar {
     }
 
     fn arrived(&mut self, bytes: usize, of: usize) {
-        let bar = self.bar.get_or_insert_with(|| {
-            let style =
-                ProgressStyle::with_template("sending {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-            let bar = ProgressBar::new(of as u64);
-            match style {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            }
-        });
+        let bar = self.bar.get_or_insert_with(|| progress::bytes("sending", of));
         bar.set_position(bytes as u64);
         if bytes == of {
             bar.finish_and_clear();
