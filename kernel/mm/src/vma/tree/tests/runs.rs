@@ -102,15 +102,12 @@ fn a_run_that_slides_lies_where_it_would_if_it_were_moved() {
                 .rev()
                 .find(|vma| vma.end() <= range.start())
                 .map_or(0, |vma| vma.end().get());
-            let behind = all
-                .iter()
-                .find(|vma| vma.start() >= range.end())
-                .map_or(range.end().get() + 9 * PAGE_SIZE, |vma| vma.start().get());
+            let next = all.iter().find(|vma| vma.start() >= range.end()).map(Vma::start);
+            let behind = next.unwrap_or(range.end() + 9 * PAGE_SIZE).get();
             let room = (behind - before - range.len()) / PAGE_SIZE;
             let page = before / PAGE_SIZE + random.below(room + 4);
             let to = VirtAddr::new(page.saturating_sub(1) * PAGE_SIZE);
-            let last = behind == range.end().get() + 9 * PAGE_SIZE;
-            let fits = to.get() > before && (last || to.get() + range.len() < behind);
+            let fits = to.get() > before && next.is_none_or(|next| to + range.len() < next);
             let mut first = Place::NOWHERE;
             assert!(tree.starting_at(range.start(), &mut first).is_some());
             let found = tree.find_slide(&first, range, to);
