@@ -28,12 +28,14 @@ const STATUS_NO_PROGRAM: u8 = 127;
 extern "C" fn kernel_main(info: &'static BootInfo) -> ! {
     let mut steps = Steps::new();
     steps.done("firmware and boot");
-    arch::init();
+    // SAFETY: this runs once, and nothing ran before it.
+    unsafe { arch::init() };
     memory::locate_image(info);
     board::init(info);
     logging::init();
     steps.done("device tree and console");
-    memory::init(info);
+    // SAFETY: this runs once, while there are no threads and no frames.
+    unsafe { memory::init(info) };
     steps.done("memory");
     if board::command_line().push {
         loader::run();

@@ -98,7 +98,7 @@ macro_rules! read_register {
 
 struct Found(UnsafeCell<Features>);
 
-// SAFETY: written by `init` alone, before there is anything that could read it at the same time.
+// SAFETY: written by `init` alone, whose caller promises that nothing reads it at the same time.
 unsafe impl Sync for Found {}
 
 static FOUND: Found = Found(UnsafeCell::new(NONE));
@@ -124,8 +124,11 @@ pub(crate) fn affinity_in(mpidr: u64) -> Option<u64> {
     (mpidr & MPIDR_RES1 != 0).then_some(mpidr & AFFINITY)
 }
 
-/// Reads the ID registers, and has the MMU set access flags and dirty state where it can. To be called once, first of all.
-pub(super) fn init() {
+/// Reads the ID registers, and has the MMU set access flags and dirty state where it can.
+///
+/// # Safety
+/// Called once, before anything asks for [`features`].
+pub(super) unsafe fn init() {
     let found = read();
     let (access, dirty) = (MmuFeatures::HARDWARE_ACCESS, MmuFeatures::HARDWARE_DIRTY);
     if found.mmu.contains(access) {
@@ -140,7 +143,7 @@ pub(super) fn init() {
         // ARMv8.0 does not know.
         unsafe { core::arch::asm!(".inst 0xd500419f", options(nostack)) };
     }
-    // SAFETY: `init` runs once, on the boot core, before anything that reads this.
+    // SAFETY: nobody has a reference to it yet, by the caller's promise.
     unsafe { *FOUND.0.get() = found };
 }
 

@@ -1,7 +1,7 @@
 //! Interrupts of this core: masked, unmasked, waited for. The controller is the board's.
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{DAIF, Readable, Writeable};
+use aarch64_cpu::registers::{DAIF, Readable};
 
 /// Whether interrupts were masked: what [`mask`] found and [`restore`] brings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,9 @@ pub(crate) fn mask() -> Masked {
 
 /// Brings back what [`mask`] found.
 pub(crate) fn restore(before: Masked) {
-    DAIF.set(before.0);
+    // SAFETY: handlers touch only what is locked against them. The compiler takes it for an access to memory, so that what was locked
+    // is free by then: the crate `aarch64-cpu` would tell it that a register's value is all there is to this.
+    unsafe { core::arch::asm!("msr daif, {}", in(reg) before.0, options(nostack)) };
 }
 
 /// Whether an interrupt would be taken now.

@@ -29,10 +29,14 @@ pub(crate) use context::{Context, FpState, enter_user, switch};
 pub(crate) use fault::{Cause, Fault};
 pub(crate) use frame::UserFrame;
 
-/// Sets up this core for the kernel, as far as boot hasn't. To be called once, first of all.
-pub(crate) fn init() {
+/// Sets up this core for the kernel, as far as boot hasn't.
+///
+/// # Safety
+/// Called once, first of all.
+pub(crate) unsafe fn init() {
     vectors::install();
-    cpu::init();
+    // SAFETY: the caller's promise.
+    unsafe { cpu::init() };
     user_tables::init();
 }
 

@@ -27,8 +27,8 @@ pub(super) fn init() {
 /// The program's half is what `root` maps from now on, with `asid` for its TLB entries.
 ///
 /// # Safety
-/// `root` is a top table of a program, and stays one until another is installed or [`remove`] is called. No other tables have
-/// been in use with `asid` since the TLB forgot it.
+/// `root` is a top table of a program, and stays one until another is installed or [`remove`] is called. What it maps in that time is
+/// the program's: the kernel has no reference to it. No other tables have been in use with `asid` since the TLB forgot it.
 pub(crate) unsafe fn install(root: PhysAddr, asid: Asid) {
     TTBR0_EL1.set(root.get() | u64::from(asid.0) << 48);
     barrier::isb(barrier::SY);

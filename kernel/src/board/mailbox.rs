@@ -1,11 +1,11 @@
 //! Questions to a Raspberry Pi's firmware: the property channel of the VideoCore's mailbox (raspberrypi/firmware wiki, "Mailbox
 //! property interface").
 
-use core::cell::UnsafeCell;
 use hardware::{Mailbox, PhysRange};
 use safe_mmio::fields::{ReadOnly, ReadPure, WriteOnly};
 use safe_mmio::{UniqueMmioPointer, field, field_shared};
 
+use crate::sync::Mutex;
 use crate::{arch, memory};
 
 /// The two mailboxes: one to read from, one to write to.
@@ -49,12 +49,10 @@ const WORDS: usize = 8;
 
 /// A message, in cache lines of its own, of whatever length those are: firmware reads and writes memory, not caches.
 #[repr(C, align(256))]
-struct Message(UnsafeCell<[u32; WORDS]>);
+struct Message([u32; WORDS]);
 
-// SAFETY: used only by `ask`, which runs while there is one core and no interrupt.
-unsafe impl Sync for Message {}
-
-static MESSAGE: Message = Message(UnsafeCell::new([0; WORDS]));
+/// The message that is under way.
+static MESSAGE: Mutex<Message> = Mutex::new(Message([0; WORDS]));
 
 /// The memory that firmware leaves to this processor. More than this may be there (raspberrypi/firmware issue 1191), but not
 /// less.
@@ -72,7 +70,8 @@ pub(super) fn uart_clock(mailbox: Mailbox) -> Option<u32> {
 /// Asks for `tag` with two values and gives the two of the answer. `None` where firmware can't reach the message, doesn't
 /// know the tag or doesn't answer. Only to be called during the start.
 fn ask(mailbox: Mailbox, tag: u32, values: [u32; 2]) -> Option<[u32; 2]> {
-    let message = MESSAGE.0.get();
+    let mut held = MESSAGE.lock();
+    let message = &raw mut held.0;
     let question = bus_address(mailbox, memory::phys_of_image(message.cast()))? | PROPERTY_CHANNEL;
     let window = memory::map_device(mailbox.registers)?;
     // SAFETY: the window maps the mailbox's registers, and nobody else uses the mailbox.
@@ -87,7 +86,7 @@ fn ask(mailbox: Mailbox, tag: u32, values: [u32; 2]) -> Option<[u32; 2]> {
         values[1],
         0,
     ];
-    // SAFETY: nobody else uses the message: not the kernel, which is here, nor firmware, which has answered all questions before.
+    // SAFETY: the message is locked, and firmware, which has answered all questions before, is done with it.
     unsafe { message.write_volatile(words) };
     arch::cache::clean_and_invalidate(message.cast(), size_of::<Message>());
 
@@ -102,7 +101,7 @@ fn ask(mailbox: Mailbox, tag: u32, values: [u32; 2]) -> Option<[u32; 2]> {
     }
     // Nothing has written to the message's lines since they went to memory; what the processor read ahead goes now.
     arch::cache::clean_and_invalidate(message.cast(), size_of::<Message>());
-    // SAFETY: firmware has answered, and so is done with the message.
+    // SAFETY: the message is locked, and firmware, which has answered, is done with it.
     let [_, verdict, _, _, tag_verdict, first, second, _] = unsafe { message.read_volatile() };
     (verdict == ANSWERED && tag_verdict & ANSWERED != 0).then_some([first, second])
 }

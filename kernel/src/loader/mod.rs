@@ -27,7 +27,8 @@ const PAUSE: Duration = Duration::from_micros(20);
 pub(crate) fn run() -> ! {
     // For good: what comes next masks them as well.
     let _ = arch::interrupts::mask();
-    let Some(memory::Store { range, slot, rest }) = memory::take_store() else {
+    // SAFETY: interrupts are masked, so that nothing goes on but this, which doesn't know the archive.
+    let Some(memory::Store { range, slot, rest }) = (unsafe { memory::take_store() }) else {
         power::fail(format_args!(
             "there is no memory in one piece to keep another kernel in"
         ));

@@ -27,7 +27,7 @@ static WORDS: Words = Words(UnsafeCell::new(FrameWords::new(PhysAddr::new(0), &[
 /// Looked at several times in every edit of the page tables, so without a lock.
 struct Words(UnsafeCell<FrameWords<'static>>);
 
-// SAFETY: written by `init` alone, before there is a second core or a thread that could read it at the same time.
+// SAFETY: written by `init` alone, whose caller promises that nothing reads it at the same time.
 unsafe impl Sync for Words {}
 
 /// Whether there are frames to be had.
@@ -38,7 +38,11 @@ static READY: AtomicBool = AtomicBool::new(false);
 /// # Errors
 ///
 /// [`OutOfMemory`] when no free range is large enough for the books.
-pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMemory> {
+///
+/// # Safety
+///
+/// Called once, before anything here is used. The linear map shows all of `mapped`, and `free` is RAM in it that nobody uses.
+pub(super) unsafe fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMemory> {
     let span = mapped.span().ok_or(OutOfMemory)?.widened(BLOCK_SIZE);
     let blocks = (span.len() / BLOCK_SIZE) as usize;
     let words_bytes = (blocks * size_of::<BlockWords>()) as u64;
@@ -57,7 +61,7 @@ pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMem
     free.remove(books).map_err(|_| OutOfMemory)?;
 
     let memory = address_of(books.start);
-    // SAFETY: the books are whole pages of free memory that the linear map shows.
+    // SAFETY: the books are whole pages of free memory that the linear map shows, by the caller's promise.
     unsafe { arch::pages::clear(memory, bytes as usize) };
     // SAFETY: as above; the memory is taken from `free` for good, is aligned to a page, and is zero, which is a valid value
     // of both types.
@@ -67,7 +71,7 @@ pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMem
             core::slice::from_raw_parts_mut(memory.add(words_bytes as usize).cast::<Block>(), blocks),
         )
     };
-    // SAFETY: this runs once, while nothing else does, and nobody keeps a reference.
+    // SAFETY: nobody has read it yet, by the caller's promise.
     unsafe { *WORDS.0.get() = FrameWords::new(span.start, words.as_flattened()) };
     let offset = address_of(PhysAddr::new(0)) as usize;
     let mut allocator = FrameAllocator::new(Books {
@@ -77,7 +81,7 @@ pub(super) fn init(mapped: &RangeSet, mut free: RangeSet) -> Result<(), OutOfMem
         blocks,
     });
     for range in free.iter() {
-        // SAFETY: the range is free RAM in the linear map, and the ranges of a set do not overlap.
+        // SAFETY: the range is free RAM in the linear map, by the caller's promise, and the ranges of a set do not overlap.
         unsafe { allocator.add(range) };
     }
     *FRAMES.lock() = Some(allocator);

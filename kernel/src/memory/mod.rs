@@ -82,7 +82,10 @@ pub(crate) fn phys_of_image(at: *const u8) -> u64 {
 }
 
 /// Makes the linear map and hands all memory that is free to the frame allocator.
-pub(crate) fn init(info: &BootInfo) {
+///
+/// # Safety
+/// Called once, before anything uses the heap, a frame or the linear map.
+pub(crate) unsafe fn init(info: &BootInfo) {
     let board = board::description();
     if board.ram.bytes() < LEAST_MEMORY {
         power::fail(format_args!(
@@ -102,7 +105,8 @@ pub(crate) fn init(info: &BootInfo) {
         ));
     }
     MAPPED.call_once(|| mapped.clone());
-    if frames::init(&mapped, free).is_err() {
+    // SAFETY: the map shows all of `mapped`, and of what is free `layout` has left out whatever anybody uses; the rest is the caller's promise.
+    if unsafe { frames::init(&mapped, free) }.is_err() {
         power::fail(format_args!(
             "too little memory: what is free lies in pieces too small for the kernel's books"
         ));

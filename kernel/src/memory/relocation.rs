@@ -31,7 +31,8 @@ struct Program {
 impl Program {
     fn new() -> Self {
         let tables = PageTables::new(Machine, ASID).expect("memory");
-        // SAFETY: the root stays until the value is dropped, which removes it; nothing else runs with this ASID.
+        // SAFETY: the root stays until the value is dropped, which removes it; it maps frames of the test's own, and nothing else runs with
+        // this ASID.
         unsafe { user_tables::install(tables.root(), ASID) };
         Self {
             tables,

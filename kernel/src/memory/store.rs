@@ -68,8 +68,12 @@ pub(crate) fn has_store() -> bool {
     STORE.is_completed()
 }
 
-/// Takes it: to be asked for once, when nothing else of this kernel goes on. The archive of the program that has ended may lie in it.
-pub(crate) fn take_store() -> Option<Store> {
+/// Takes it; `None` where there is none, and the second time.
+///
+/// # Safety
+///
+/// Nothing else of this kernel goes on, and nobody looks at the program's archive any more, which may lie in it.
+pub(crate) unsafe fn take_store() -> Option<Store> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let range = *STORE.get()?;
     if TAKEN.swap(true, SeqCst) {
@@ -79,7 +83,7 @@ pub(crate) fn take_store() -> Option<Store> {
     let own = PhysRange::from_len(first.get(), SLOT).is_some_and(|slot| slot.overlaps(image()));
     let piece = |start: PhysAddr, end: PhysAddr| {
         // SAFETY: the piece is RAM in the linear map that `layout` gave to nobody else, this kernel doesn't run there, it is taken once, and
-        // the two that are taken don't overlap. Whoever read the archive in it has ended.
+        // the two that are taken don't overlap. By the caller's promise nobody reads the archive in it.
         let bytes =
             unsafe { core::slice::from_raw_parts_mut(linear::address_of(start), (end - start) as usize) };
         Piece { start, bytes }

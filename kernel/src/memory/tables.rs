@@ -103,7 +103,8 @@ impl Tables {
                 }
                 _ => panic!("{virt:#x} is mapped already, by a larger entry"),
             };
-            table = table_at(next);
+            // SAFETY: an entry of a table says so.
+            table = unsafe { table_at(next) };
             at = at.below().expect("a leaf is at the last level or above");
         }
         Ok(&table[level.index(VirtAddr::new(virt))])
@@ -133,7 +134,8 @@ pub(super) fn query(virt: u64) -> Option<(Level, Leaf)> {
     loop {
         let descriptor = Descriptor::from_raw(table[level.index(VirtAddr::new(virt))].load(Relaxed));
         match descriptor.decode(level) {
-            Entry::Table(next) => table = table_at(next),
+            // SAFETY: an entry of a table says so.
+            Entry::Table(next) => table = unsafe { table_at(next) },
             Entry::Leaf(leaf) if descriptor.is_valid() => return Some((level, leaf)),
             _ => return None,
         }
@@ -149,7 +151,8 @@ fn find(virt: u64) -> Option<&'static AtomicU64> {
         let Entry::Table(next) = Descriptor::from_raw(entry).decode(level) else {
             return None;
         };
-        table = table_at(next);
+        // SAFETY: an entry of a table says so.
+        table = unsafe { table_at(next) };
     }
     Some(&table[Level::Pte.index(VirtAddr::new(virt))])
 }
@@ -166,11 +169,15 @@ fn largest(virt: u64, phys: PhysAddr, bytes: u64) -> Level {
 /// The top table.
 fn root() -> &'static Table {
     // Bits 47:1 of the register hold the table's address; bit 0 and the ASID are not used here.
-    table_at(PhysAddr::new(TTBR1_EL1.get() & 0xffff_ffff_f000))
+    // SAFETY: the register of the top table says so.
+    unsafe { table_at(PhysAddr::new(TTBR1_EL1.get() & 0xffff_ffff_f000)) }
 }
 
 /// Where the kernel sees a table of its half: those of boot and the early ones in the image, all others in the linear map.
-fn table_at(address: PhysAddr) -> &'static Table {
+///
+/// # Safety
+/// `address` is what the register of the top table or an entry of a table says.
+unsafe fn table_at(address: PhysAddr) -> &'static Table {
     let pointer = match image() {
         image
             if image.covers(PhysRange {

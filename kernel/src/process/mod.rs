@@ -150,8 +150,8 @@ impl Process {
         if is_new {
             self.space.lock().set_asid(asid);
         }
-        // SAFETY: the space keeps its top table while it lives, and lives while a thread of its process runs; the TLB holds
-        // nothing of another space under the identifier.
+        // SAFETY: the space keeps its top table while it lives, and lives while a thread of its process runs. It maps frames that it or
+        // an object owns. The TLB holds nothing of another space under the identifier.
         unsafe { user_tables::install(self.root, asid) };
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Thread {
     /// Taken when the thread first runs.
     start: Mutex<Option<Start>>,
     /// What the processor holds of the thread while it runs, and this while it doesn't.
-    saved: UnsafeCell<Saved>,
+    saved: SavedCell,
     /// Kept for as long as the thread may run on it.
     _stack: KernelStack,
 }
@@ -49,11 +49,11 @@ struct Saved {
     thread_pointer: u64,
 }
 
-// SAFETY: `saved`, the only part that isn't `Sync` by itself, is reached only by the scheduler as it switches from the thread or to it, with
-// interrupts masked, on the one core that runs threads.
-unsafe impl Sync for Thread {}
-// SAFETY: as above; nothing in a thread belongs to the core that made it.
-unsafe impl Send for Thread {}
+/// A place for them that a shared thread has.
+struct SavedCell(UnsafeCell<Saved>);
+
+// SAFETY: reached only by the scheduler as it switches from the thread or to it, with interrupts masked, on the one core that runs threads.
+unsafe impl Sync for SavedCell {}
 
 impl Thread {
     /// A thread of `process`, which begins with `start` when the scheduler first picks it.
@@ -75,7 +75,7 @@ impl Thread {
             name: Mutex::new(shortened(name)),
             clear_at_exit: AtomicU64::new(0),
             start: Mutex::new(Some(start)),
-            saved: UnsafeCell::new(saved),
+            saved: SavedCell(UnsafeCell::new(saved)),
             _stack: stack,
         }))
     }
@@ -91,7 +91,7 @@ impl Thread {
     /// The thread is the one that runs, interrupts are masked, and it is about to be switched away from.
     pub(super) unsafe fn save_user_registers(&self) {
         // SAFETY: by the caller's promise nothing else reaches `saved`.
-        let saved = unsafe { &mut *self.saved.get() };
+        let saved = unsafe { &mut *self.saved.0.get() };
         saved.floating_point.save();
         saved.thread_pointer = arch::thread::user_pointer();
     }
@@ -102,7 +102,7 @@ impl Thread {
     /// Interrupts are masked, and the thread is about to be switched to.
     pub(super) unsafe fn restore_user_registers(&self) {
         // SAFETY: by the caller's promise nothing else reaches `saved`.
-        let saved = unsafe { &*self.saved.get() };
+        let saved = unsafe { &*self.saved.0.get() };
         saved.floating_point.restore();
         arch::thread::set_user_pointer(saved.thread_pointer);
     }
@@ -110,7 +110,7 @@ impl Thread {
     /// Where the kernel's registers are kept while the thread doesn't run.
     pub(super) fn context(&self) -> *mut Context {
         // SAFETY: the pointer is only computed, inside the cell's value.
-        unsafe { &raw mut (*self.saved.get()).context }
+        unsafe { &raw mut (*self.saved.0.get()).context }
     }
 }
 
