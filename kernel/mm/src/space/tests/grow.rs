@@ -1,36 +1,23 @@
 //! The short way of growing at another place, compared with the planned one.
 
 use super::model::Random;
+use super::pair::{Pair, few, never_twice};
 use super::*;
 use crate::remap::Request;
 use crate::vma::Vma;
 
-/// Two worlds in which the same happens, one of them without the short way.
-struct Both {
-    worlds: [World; 2],
-    /// How many calls went the short way.
+/// A world that may go the short way, one that may not, and how many calls went it.
+struct Growth {
+    pair: Pair,
     short: u64,
 }
 
-impl Both {
+impl Growth {
     fn new(limits: Limits) -> Self {
-        let world = || {
-            let mut world = World::with_limits(limits);
-            world.space.map_stack(TASK_SIZE - P, 32 * P).expect("room");
-            world
-        };
         Self {
-            worlds: [world(), world()],
+            pair: Pair::new(limits),
             short: 0,
         }
-    }
-
-    /// The same call in both, which answer alike.
-    fn call<T: PartialEq + core::fmt::Debug>(&mut self, mut what: impl FnMut(&mut World) -> T) -> T {
-        let [short, long] = &mut self.worlds;
-        let answer = what(short);
-        assert_eq!(answer, what(long));
-        answer
     }
 
     fn mappings(&self) -> Vec<Vma> {
@@ -41,14 +28,14 @@ impl Both {
                 .iter(crate::space::report::everything())
                 .collect()
         };
-        let [short, long]: [Vec<Vma>; 2] = [all(&self.worlds[0]), all(&self.worlds[1])];
+        let [short, long]: [Vec<Vma>; 2] = [all(&self.pair.worlds[0]), all(&self.pair.worlds[1])];
         assert_eq!(short, long);
         short
     }
 
     fn grow(&mut self, old: u64, old_pages: u64, new_pages: u64) -> Result<VirtAddr, Errno> {
         let request = Request::decode(old, old_pages * P, new_pages * P, MAYMOVE, 0).expect("sound");
-        let [short, long] = &mut self.worlds;
+        let [short, long] = &mut self.pair.worlds;
         // What is found before either way is taken.
         if short.space.tree.len() + 4 > short.space.limits().max_map_count {
             return Err(Errno::ENOMEM);
@@ -88,21 +75,24 @@ impl Both {
                     random.one_of(&[0, NORESERVE, 0, STACK, NORESERVE, LOCKED]),
                 );
                 let len = random.one_of(&[P, 3 * P, 20 * P, 520 * P]);
-                self.call(|world| world.mmap(0, len, prot, PRIVATE | ANON | more))
+                self.pair
+                    .call(|world| world.mmap(0, len, prot, PRIVATE | ANON | more))
                     .ok();
             }
             (3, Some((at, pages))) => {
                 let count = 1 + random.below(pages);
-                self.call(|world| world.space.munmap(at, count * P)).ok();
+                self.pair.call(|world| world.space.munmap(at, count * P)).ok();
             }
             (4, Some((at, pages))) => {
                 let (count, prot) = (1 + random.below(pages), random.one_of(&[NONE, R, RW]));
-                self.call(|world| world.space.mprotect(at, count * P, prot)).ok();
+                self.pair
+                    .call(|world| world.space.mprotect(at, count * P, prot))
+                    .ok();
             }
             (5 | 6, Some((at, pages))) => {
                 let page = at + random.below(pages) * P;
                 let value = random.below(256) as u8;
-                self.call(|world| world.try_write(page, value)).ok();
+                self.pair.call(|world| world.try_write(page, value)).ok();
             }
             (_, Some((at, pages))) => {
                 let old = if random.below(2) == 0 {
@@ -114,7 +104,7 @@ impl Both {
             }
         }
         self.mappings();
-        self.call(|world| world.space.usage());
+        self.pair.call(|world| world.space.usage());
     }
 
     /// What can be read in all mappings but the stack.
@@ -122,7 +112,7 @@ impl Both {
         for vma in self.mappings().split_last().expect("a stack").1 {
             let pages = vma.start().get()..vma.end().get();
             for page in pages.step_by(P as usize) {
-                self.call(|world| world.try_read(page)).ok();
+                self.pair.call(|world| world.try_read(page)).ok();
             }
         }
     }
@@ -130,46 +120,35 @@ impl Both {
 
 #[test]
 fn the_short_way_leads_where_the_planned_one_does() {
-    let few = Limits {
-        max_map_count: 40,
-        address_space: 3000 * P,
-        data: 2000 * P,
-        ..Limits::default()
-    };
-    let never = Limits {
-        overcommit: Overcommit {
-            policy: OvercommitPolicy::Never,
-            ..Overcommit::of_memory(4000)
-        },
-        memory_pages: 4000,
-        ..Limits::default()
-    };
     let mut short = 0;
-    for (seed, limits) in [Limits::default(), few, never].into_iter().enumerate() {
-        let (mut both, mut random) = (Both::new(limits), Random::new(seed as u64 + 1));
+    let limits = [Limits::default(), few(3000, 2000), never_twice(4000)];
+    for (seed, limits) in limits.into_iter().enumerate() {
+        let (mut growth, mut random) = (Growth::new(limits), Random::new(seed as u64 + 1));
         for step in 0..400 {
-            both.step(&mut random);
+            growth.step(&mut random);
             if step % 100 == 99 {
-                both.check_contents();
+                growth.check_contents();
             }
         }
-        short += both.short;
+        short += growth.short;
     }
     assert!(short > 80, "{short} of the calls went the short way");
 }
 
 #[test]
 fn what_grows_in_its_place_or_joins_another_is_planned() {
-    let mut both = Both::new(Limits::default());
+    let mut growth = Growth::new(Limits::default());
     let map = |world: &mut World| world.mmap(0, 10 * P, RW, PRIVATE | ANON);
-    let top = both.call(map).expect("room");
-    both.call(|world| world.space.munmap(top + 2 * P, 6 * P))
+    let top = growth.pair.call(map).expect("room");
+    growth
+        .pair
+        .call(|world| world.space.munmap(top + 2 * P, 6 * P))
         .expect("room");
-    assert_eq!(both.grow(top, 2, 3), Ok(VirtAddr::new(top)));
-    assert_eq!(both.short, 0, "in its place");
-    both.call(|world| world.map(A, 2, RW));
-    both.call(|world| world.map(A + 2 * P, 1, NONE));
-    let grown = both.grow(A, 2, 3);
+    assert_eq!(growth.grow(top, 2, 3), Ok(VirtAddr::new(top)));
+    assert_eq!(growth.short, 0, "in its place");
+    growth.pair.call(|world| world.map(A, 2, RW));
+    growth.pair.call(|world| world.map(A + 2 * P, 1, NONE));
+    let grown = growth.grow(A, 2, 3);
     assert_eq!(grown, Ok(VirtAddr::new(top + 5 * P)));
-    assert_eq!(both.short, 0, "unfaulted pages join what they touch");
+    assert_eq!(growth.short, 0, "unfaulted pages join what they touch");
 }

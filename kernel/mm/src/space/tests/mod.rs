@@ -22,6 +22,7 @@ mod mmap_flags;
 mod model;
 mod mremap;
 mod mremap_errors;
+mod pair;
 mod plain;
 mod protect;
 mod refusals;
