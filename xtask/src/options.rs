@@ -77,13 +77,13 @@ pub(crate) enum Board {
 /// Levels of the kernel's log.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// What ends the program
+    /// What stops the machine
     Error,
     /// What may be wrong
     Warn,
-    /// What happens
+    /// The machine as it was found
     Info,
-    /// How it happens
+    /// The steps of the start, with their times
     Debug,
     /// Everything
     Trace,

@@ -1,7 +1,7 @@
 //! Which rule of Linux's decided a call to `mremap`, by what is known from outside: its arguments, the mappings before and
 //! after, and the limits that the script has set.
 //!
-//! The rows are numbered as in `docs/oracle.md`.
+//! The rows are numbered as in `docs/mremap.md`.
 
 use rt::linux::general::{MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE};
 use rt::{Errno, PAGE};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use owo_colors::OwoColorize;
 
-/// Rows of the table of conditions in `docs/oracle.md` that a run long enough must meet.
+/// Rows of the table of conditions in `docs/mremap.md` that a run long enough must meet.
 const ROWS: [u8; 21] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 19, 20, 21, 22, 23, 24,
 ];
@@ -55,7 +55,7 @@ impl Report {
     pub(super) fn print(&self, complete: bool) -> ExitCode {
         self.print_answers();
         println!();
-        self.print_pairs("refused by the rows of docs/oracle.md", "row ");
+        self.print_pairs("refused by the rows of docs/mremap.md", "row ");
         self.print_pairs("moves of several mappings", "several ");
         for (name, count) in &self.known {
             println!("known difference `{name}`: {count} times");
