@@ -125,6 +125,15 @@ impl Comparison {
         }
     }
 
+    /// Whether a row's title tells how far something moves.
+    pub(super) fn has_distances(&self) -> bool {
+        let tells = |title: &str| {
+            let mut distances = title.split(" by ").skip(1);
+            distances.any(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+        };
+        self.rows.iter().any(|row| tells(&row.row.title))
+    }
+
     /// Which rows could not be measured: a sentence for each reason.
     pub(super) fn not_measured(&self) -> Vec<String> {
         let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();

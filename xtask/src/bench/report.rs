@@ -27,6 +27,10 @@ summary { cursor: pointer; margin: .4rem 0; }
 .yes { color: var(--yes); } .no { color: var(--no); } .dim { color: var(--dim); }
 ";
 
+/// What "by 4 KiB" means in a title.
+const DISTANCES: &str =
+    "<p>By 4 KiB, by 2 MiB, by 1 GiB: so far source and target differ, beyond a multiple of 1 GiB.</p>\n";
+
 /// The report as HTML.
 pub(super) fn html(comparison: &Comparison) -> String {
     let (reached, goals) = comparison.score();
@@ -40,10 +44,11 @@ pub(super) fn html(comparison: &Comparison) -> String {
          three, with ~ where the three differ. They prove work done, not time: a flush, a barrier and an atomic operation count as one like \
          all others. That is why the kernel's own counts stand beside them: page-table descriptors read and written, table pages taken and \
          given back, TLB invalidations by kind, barriers, nodes of the tree of mappings.</p>\n\
-         <p>By 4 KiB, by 2 MiB, by 1 GiB: so far source and target differ, beyond a multiple of 1 GiB.</p>\n\
+         {}\
          <div class=\"scroll\">{}</div>\n",
         escaped(&comparison.systems()),
         escaped(&comparison.cpu),
+        if comparison.has_distances() { DISTANCES } else { "" },
         chart::whole(comparison)
     );
     for group in Group::ALL {

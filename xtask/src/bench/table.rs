@@ -64,7 +64,9 @@ pub(super) fn print(comparison: &Comparison) {
     println!(
         "Instructions of one call, seen by the program that makes it; the least of three, with ~ where they differ"
     );
-    println!("By 4 KiB, 2 MiB, 1 GiB: so far source and target differ, beyond a multiple of 1 GiB");
+    if comparison.has_distances() {
+        println!("By 4 KiB, 2 MiB, 1 GiB: so far source and target differ, beyond a multiple of 1 GiB");
+    }
     println!("{}", comparison.systems());
     for group in Group::ALL {
         let rows = comparison.of_group(group);
