@@ -366,7 +366,7 @@ impl RangeOperand {
     pub const FEW_PAGES: u64 = 64;
 
     /// The operand with the least reach that covers `pages` (1..=[`Self::MAX_PAGES`]) from `start`.
-    #[inline]
+    #[inline(always)]
     pub const fn covering(asid: Asid, start: VirtAddr, pages: u64) -> Self {
         debug_assert!(pages > 0 && pages <= Self::MAX_PAGES);
         // The least SCALE whose 32 units suffice: 2^6, 2^11, 2^16, 2^21 pages.

@@ -79,28 +79,52 @@ impl Extent {
     }
 }
 
-/// What was met where entries of one table were detached.
-#[derive(Default)]
+/// What was met where entries of one table were detached. Two registers hold it.
+#[derive(Clone, Copy, Default)]
 pub(super) struct Met {
-    /// How many are not absent.
-    pub(super) present: usize,
-    /// How many of these were not valid.
-    pub(super) invalid: usize,
-    /// Valid if one was a leaf that a TLB may hold.
-    leaves: Descriptor,
-    /// Whether one was a table.
-    pub(super) tables: bool,
+    /// How many were valid; and, in steps of [`Self::INVALID`], how many were neither valid nor absent.
+    counts: u64,
+    /// [`Self::LEAVES`] and [`Self::TABLES`].
+    kinds: u64,
 }
 
 impl Met {
-    /// Counts entries that were detached, alike in kind and whether a TLB may hold them.
+    const INVALID: u64 = 1 << 32;
+    /// There was a leaf that a TLB may hold.
+    const LEAVES: u64 = Descriptor::VALID;
+    /// There was a table.
+    const TABLES: u64 = Self::LEAVES << 1;
+
+    /// Counts valid entries that were detached, alike in kind and whether a TLB may hold them.
     #[inline(always)]
     fn add(&mut self, level: Level, entry: Descriptor, count: usize) {
-        self.present += count;
-        if entry.is_table(level) {
-            self.tables = true;
+        self.counts += count as u64;
+        self.kinds |= if entry.is_table(level) {
+            Self::TABLES
         } else {
-            self.leaves = Descriptor::from_raw(self.leaves.raw() | entry.with_cached().raw());
+            entry.with_cached().raw() & Self::LEAVES
+        };
+    }
+
+    /// How many were valid.
+    #[inline(always)]
+    pub(super) const fn valid(self) -> usize {
+        (self.counts % Self::INVALID) as usize
+    }
+
+    /// How many were not absent.
+    #[inline(always)]
+    pub(super) const fn present(self) -> usize {
+        self.valid() + (self.counts / Self::INVALID) as usize
+    }
+
+    /// What of entries of `level` the flush must reach; `None` if no TLB can hold any.
+    #[inline(always)]
+    pub(super) fn reach(self, level: Level) -> Option<Reach> {
+        if level != Level::Pte && self.kinds & Self::TABLES != 0 {
+            Some(Reach::Walk)
+        } else {
+            (self.kinds & Self::LEAVES != 0).then_some(Reach::Leaf)
         }
     }
 
@@ -113,8 +137,7 @@ impl Met {
                 continue;
             }
             if !entry.is_valid() {
-                self.present += 1;
-                self.invalid += 1;
+                self.counts += Self::INVALID;
             } else if entry.is_table(level) {
                 // The hardware does not update table entries: there is no need for an atomic.
                 word.set(entry.detached());
@@ -124,41 +147,47 @@ impl Met {
             }
         }
     }
-
-    /// How many were valid.
-    pub(super) const fn valid(&self) -> usize {
-        self.present - self.invalid
-    }
-
-    /// Whether a TLB may hold a leaf of those.
-    pub(super) const fn leaves(&self) -> bool {
-        self.leaves.is_valid()
-    }
 }
+
+/// So many entries are looked at together, whether they are of the usual kind; fewer go one by one.
+const ROUND: usize = 8;
 
 /// Detaches entries of a table of `level`.
 #[inline(always)]
 pub(super) fn detach_words<M: Machine>(machine: &M, level: Level, words: &[Word]) -> Met {
-    /// Fewer go one by one at once.
-    const FEWEST: usize = 8;
-    /// Entries that go one by one where there is an unusual one, before the usual are looked for again.
-    const ROUND: usize = 16;
-    let (mut met, mut rest) = (Met::default(), words);
-    while rest.len() >= FEWEST {
-        let (count, first) = Word::detach_settled(machine, level, rest);
+    let mut met = Met::default();
+    if words.len() < ROUND {
+        met.detach_each(level, words);
+        return met;
+    }
+    let (count, first) = Word::detach_settled(machine, level, words);
+    if count == 0 {
+        return detach_mixed(machine, level, words, met);
+    }
+    met.add(level, first, count);
+    if count == words.len() {
+        return met;
+    }
+    detach_mixed(machine, level, &words[count..], met)
+}
+
+/// Detaches entries of which the first is of another kind than those before, to which what was `met` belongs.
+#[inline(never)]
+fn detach_mixed<M: Machine>(machine: &M, level: Level, words: &[Word], mut met: Met) -> Met {
+    let mut rest = words;
+    loop {
+        let (others, behind) = rest.split_at(rest.len().min(2 * ROUND));
+        met.detach_each(level, others);
+        if behind.len() < ROUND {
+            met.detach_each(level, behind);
+            return met;
+        }
+        let (count, first) = Word::detach_settled(machine, level, behind);
         if count > 0 {
             met.add(level, first, count);
-            if count == rest.len() {
-                return met;
-            }
         }
-        rest = &rest[count..];
-        let (others, behind) = rest.split_at(rest.len().min(ROUND));
-        met.detach_each(level, others);
-        rest = behind;
+        rest = &behind[count..];
     }
-    met.detach_each(level, rest);
-    met
 }
 
 impl<M: Machine> PageTables<M> {
@@ -264,9 +293,12 @@ impl<M: Machine> PageTables<M> {
         }
         let met = detach_words(&self.machine, level, self.live(table).words(extent.whole));
         self.counters.written += met.valid() as u64;
-        found.anything |= met.present > 0;
-        found.leaves |= met.leaves();
-        found.tables |= met.tables;
+        found.anything |= met.present() > 0;
+        match met.reach(level) {
+            Some(Reach::Leaf) => found.leaves = true,
+            Some(Reach::Walk) => found.tables = true,
+            None => {}
+        }
     }
 
     /// Detaches what the entry of `index`, which reaches out of `range`, holds of it.

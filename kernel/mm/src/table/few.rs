@@ -89,11 +89,29 @@ impl<M: Machine> PageTables<M> {
     }
 
     /// The lowest table on the way to the one of level `LEVEL` for `address`, what its level is, and the index of the address there;
-    /// `None` where a block is in the way.
+    /// `None` where a block is in the way. As far as `other` goes the same way it is known.
     #[inline(always)]
-    pub(super) fn end_of_way<const LEVEL: usize>(&self, address: VirtAddr) -> Option<(Table, usize, usize)> {
-        let mut table = self.root;
-        for depth in 0..LEVEL {
+    pub(super) fn end_of_way<const LEVEL: usize>(
+        &self,
+        address: VirtAddr,
+        other: &Way<LEVEL>,
+    ) -> Option<(Table, usize, usize)> {
+        const PMD: usize = Level::Pmd as usize;
+        if LEVEL > PMD && is_one_table(Level::Pmd, other.address, address) {
+            return self.end_below::<LEVEL>(other.tables[PMD], PMD, address);
+        }
+        self.end_below::<LEVEL>(self.root, 0, address)
+    }
+
+    /// [`Self::end_of_way`], from a table of the level that `depth` says on.
+    #[inline(always)]
+    fn end_below<const LEVEL: usize>(
+        &self,
+        mut table: Table,
+        depth: usize,
+        address: VirtAddr,
+    ) -> Option<(Table, usize, usize)> {
+        for depth in depth..LEVEL {
             let level = Level::ALL[depth];
             let index = level.index(address);
             let entry = self.live(table).get(index);
@@ -108,22 +126,25 @@ impl<M: Machine> PageTables<M> {
         Some((table, LEVEL, Level::ALL[LEVEL].index(address)))
     }
 
-    /// What the `entries` of the table at the end of `way` are to it. Tables above that `spared` lies under as well are not taken out.
-    /// `None` if the general way must be gone, for contiguous groups.
+    /// How many entries the table at the end of `way` holds; `None` if the general way must be gone, for contiguous groups.
+    #[inline(always)]
+    pub(super) fn held<const LEVEL: usize>(&self, way: &Way<LEVEL>) -> Option<usize> {
+        let (count, contiguous) = way.table().state(&self.machine);
+        (!contiguous).then_some(count)
+    }
+
+    /// What the `entries` of the table at the end of `way`, which holds `count`, are to it. Tables above that `spared` lies under as
+    /// well are not taken out.
     #[inline(always)]
     pub(super) fn few<const LEVEL: usize>(
         &self,
         way: &Way<LEVEL>,
+        count: usize,
         entries: &Range<usize>,
         spared: Option<VirtAddr>,
-    ) -> Option<Few> {
-        let table = way.table();
-        let (count, contiguous) = table.state(&self.machine);
-        if contiguous {
-            return None;
-        }
-        if count > entries.len() || !self.holds(table, entries, count) {
-            return Some(Few::Part);
+    ) -> Few {
+        if count > entries.len() || !self.holds(way.table(), entries, count) {
+            return Few::Part;
         }
         let mut keeper = Keeper {
             depth: LEVEL - 1,
@@ -141,7 +162,7 @@ impl<M: Machine> PageTables<M> {
                 step: way.step(above),
             };
         }
-        Some(Few::All { count, keeper })
+        Few::All { count, keeper }
     }
 
     /// Whether `count` of some entries of a table are not absent.
@@ -199,8 +220,8 @@ impl<M: Machine> PageTables<M> {
     ) -> Met {
         let met = detach_words(&self.machine, level, self.live(table).words(entries.clone()));
         self.counters.written += met.valid() as u64;
-        if met.leaves() || met.tables {
-            self.flush(range, if met.tables { Reach::Walk } else { Reach::Leaf });
+        if let Some(reach) = met.reach(level) {
+            self.flush(range, reach);
         }
         met
     }

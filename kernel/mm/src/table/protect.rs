@@ -43,10 +43,10 @@ impl<M: Machine> PageTables<M> {
         if !in_one_table(Level::Pte, range) {
             return None;
         }
-        let (level, table, entry) = self.walk(range.start());
-        if level != Level::Pte {
-            return entry.is_absent().then_some(false);
-        }
+        let table = match self.leaf_table(range.start()) {
+            Ok(table) => table,
+            Err((_, _, entry)) => return entry.is_absent().then_some(false),
+        };
         let (first, count) = (Level::Pte.index(range.start()), range.pages() as usize);
         self.counters.read += (Level::Pte as usize + count) as u64;
         Some(self.protect_pages(table, first..first + count, edit))

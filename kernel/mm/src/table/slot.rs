@@ -21,16 +21,25 @@ impl<M: Machine> PageTables<M> {
     /// Walks to the lowest entry for the page at `address`: a page, a block, or an absent entry of any level.
     #[inline]
     pub(super) fn walk(&self, address: VirtAddr) -> (Level, Table, Descriptor) {
+        match self.leaf_table(address) {
+            Ok(table) => (Level::Pte, table, self.live(table).get(Level::Pte.index(address))),
+            Err(end) => end,
+        }
+    }
+
+    /// The leaf table for `address`, or where the walk there ends: with a block or an absent entry.
+    #[inline]
+    pub(super) fn leaf_table(&self, address: VirtAddr) -> Result<Table, (Level, Table, Descriptor)> {
         let mut table = self.root;
         // Each level by itself, so that shifts are constants.
         for level in [Level::Pgd, Level::Pud, Level::Pmd] {
             let entry = self.live(table).get(level.index(address));
             if !entry.is_table(level) {
-                return (level, table, entry);
+                return Err((level, table, entry));
             }
             table = Table::of(entry);
         }
-        (Level::Pte, table, self.live(table).get(Level::Pte.index(address)))
+        Ok(table)
     }
 
     /// What is mapped at `address` (below `TASK_SIZE`): an absent entry, a leaf or a guard, and the level at which it was

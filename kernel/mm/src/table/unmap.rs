@@ -69,10 +69,12 @@ impl<M: Machine> PageTables<M> {
         let table = way.table();
         let first = Level::Pte.index(range.start());
         let entries = first..first + range.pages() as usize;
-        let few = self.few(&way, &entries, None)?;
+        let few = self.few(&way, self.held(&way)?, &entries, None);
         self.counters.read += PTE as u64 + range.pages();
         match few {
-            Few::Part if self.detach_few(Level::Pte, table, &entries, range).present == 0 => return Some(()),
+            Few::Part if self.detach_few(Level::Pte, table, &entries, range).present() == 0 => {
+                return Some(());
+            }
             Few::Part => {}
             Few::All { keeper, .. } => {
                 self.take_out_all(range, &keeper);

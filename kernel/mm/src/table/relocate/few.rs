@@ -5,6 +5,7 @@ use super::graft::graft_words;
 use crate::machine::Machine;
 use crate::table::PageTables;
 use crate::table::descriptor::Descriptor;
+use crate::table::detach::Met;
 use crate::table::few::{Few, Keeper, Way, in_one_table};
 use crate::table::level::Level;
 use crate::table::page::{Table, Word};
@@ -34,6 +35,30 @@ enum Kind {
     Hanging,
     /// Nothing.
     Any,
+}
+
+impl Kind {
+    /// What is known of the entries of a table that was taken out and held nothing but `count` of them.
+    #[inline(always)]
+    fn of_hanging(count: usize, entries: &Range<usize>) -> Self {
+        if count == entries.len() {
+            Self::Hanging
+        } else {
+            Self::Any
+        }
+    }
+}
+
+impl Met {
+    /// What is known of entries that were detached.
+    #[inline(always)]
+    fn kind(&self, entries: &Range<usize>) -> Kind {
+        if self.valid() == entries.len() {
+            Kind::Detached
+        } else {
+            Kind::Any
+        }
+    }
 }
 
 /// Where entries go.
@@ -82,37 +107,108 @@ impl<M: Machine> PageTables<M> {
             return None;
         }
         let way = self.way::<LEVEL>(source.start())?;
-        let (end, depth, index) = self.end_of_way::<LEVEL>(target.start())?;
-        let goal = Goal {
-            address: target.start(),
-            end,
-            depth,
-            index,
-        };
+        let (end, depth, index) = self.end_of_way(target.start(), &way)?;
         let first = level.index(source.start());
         let entries = first..first + (source.len() >> level.shift()) as usize;
-        let few = self.few(&way, &entries, Some(target.start()))?;
-        if supply == Supply::Open
-            && let Err(error) = self.reserve_few::<LEVEL>(&goal, &few)
-        {
-            return Some(Err(error));
+        if depth == LEVEL {
+            self.relocate_between(source, &way, &entries, end, target.start())
+        } else {
+            let goal = Goal {
+                address: target.start(),
+                end,
+                depth,
+                index,
+            };
+            self.relocate_hanging(source, &way, &entries, &goal, supply)
         }
-        self.counters.read += (2 * LEVEL + entries.len()) as u64;
-        let count = match few {
-            Few::Part => self.move_part::<LEVEL>(source, way.table(), &entries, &goal),
+    }
+
+    /// Relocates to a table that is there, `target`: that takes no other.
+    #[inline(always)]
+    fn relocate_between<const LEVEL: usize>(
+        &mut self,
+        source: PageRange,
+        way: &Way<LEVEL>,
+        entries: &Range<usize>,
+        target: Table,
+        address: VirtAddr,
+    ) -> Option<Result<(), OutOfMemory>> {
+        let level = const { Level::ALL[LEVEL] };
+        let (held, table, at) = (self.held(way)?, way.table(), level.index(address));
+        let count = match self.few(way, held, entries, Some(address)) {
+            Few::Part => {
+                let met = self.detach_few(level, table, entries, source);
+                if met.present() > 0 {
+                    self.graft_few(table, entries, target, at, met.kind(entries));
+                    self.publish();
+                }
+                met.present()
+            }
             Few::All { count, keeper } => {
-                let kind = if count == entries.len() {
-                    Kind::Hanging
+                self.take_out_all(source, &keeper);
+                if target == table {
+                    // This very table hangs at the target: it is put back where it was.
+                    self.shift_few(table, entries, at);
+                    self.show(table, way.step(LEVEL - 1));
                 } else {
-                    Kind::Any
-                };
-                self.move_all(source, &way, &keeper, &entries, goal, kind);
+                    self.graft_few(table, entries, target, at, Kind::of_hanging(count, entries));
+                    self.publish();
+                    self.give_above(way, &keeper);
+                    self.give_table(table);
+                }
                 count
             }
         };
-        self.counters.written += 2 * count as u64;
-        self.counters.moved(level, count);
+        self.note::<LEVEL>(entries, count);
         Some(Ok(()))
+    }
+
+    /// Relocates to where a table is missing.
+    #[inline(always)]
+    fn relocate_hanging<const LEVEL: usize>(
+        &mut self,
+        source: PageRange,
+        way: &Way<LEVEL>,
+        entries: &Range<usize>,
+        goal: &Goal,
+        supply: Supply,
+    ) -> Option<Result<(), OutOfMemory>> {
+        let level = const { Level::ALL[LEVEL] };
+        let (held, table, at) = (self.held(way)?, way.table(), level.index(goal.address));
+        let few = self.few(way, held, entries, Some(goal.address));
+        if supply == Supply::Open
+            && let Err(error) = self.reserve_few::<LEVEL>(goal, &few)
+        {
+            return Some(Err(error));
+        }
+        let count = match few {
+            Few::Part => {
+                let met = self.detach_few(level, table, entries, source);
+                if met.present() > 0 {
+                    let new = self.take_promised();
+                    self.graft_few(table, entries, new, at, met.kind(entries));
+                    self.hang::<LEVEL>(new, None, goal);
+                }
+                met.present()
+            }
+            // The table comes along.
+            Few::All { count, keeper } => {
+                self.take_out_all(source, &keeper);
+                self.shift_few(table, entries, at);
+                self.hang(table, Some((way, &keeper)), goal);
+                count
+            }
+        };
+        self.note::<LEVEL>(entries, count);
+        Some(Ok(()))
+    }
+
+    /// Counts what was done for `entries` of level `LEVEL`, of which `count` moved.
+    #[inline(always)]
+    fn note<const LEVEL: usize>(&mut self, entries: &Range<usize>, count: usize) {
+        self.counters.read += (2 * LEVEL + entries.len()) as u64;
+        self.counters.written += 2 * count as u64;
+        self.counters.moved(const { Level::ALL[LEVEL] }, count);
     }
 
     /// Makes sure of the tables that are missing on the way to the goal, but for those that come along.
@@ -126,66 +222,6 @@ impl<M: Machine> PageTables<M> {
             return Ok(());
         }
         self.pool.reserve(&self.machine, LEVEL - there)
-    }
-
-    /// Moves entries of a table that others may be in; answers how many there were.
-    #[inline(always)]
-    fn move_part<const LEVEL: usize>(
-        &mut self,
-        source: PageRange,
-        table: Table,
-        entries: &Range<usize>,
-        goal: &Goal,
-    ) -> usize {
-        let level = const { Level::ALL[LEVEL] };
-        let met = self.detach_few(level, table, entries, source);
-        if met.present == 0 {
-            return 0;
-        }
-        let kind = if met.valid() == entries.len() {
-            Kind::Detached
-        } else {
-            Kind::Any
-        };
-        if goal.depth == LEVEL {
-            self.graft_few(table, entries, goal.end, level.index(goal.address), kind);
-            self.publish();
-        } else {
-            let new = self.take_promised();
-            self.graft_few(table, entries, new, level.index(goal.address), kind);
-            self.hang::<LEVEL>(new, None, goal);
-        }
-        met.present
-    }
-
-    /// Moves all that a table holds, and the table with it if there is none at the goal.
-    #[inline(always)]
-    fn move_all<const LEVEL: usize>(
-        &mut self,
-        source: PageRange,
-        way: &Way<LEVEL>,
-        keeper: &Keeper,
-        entries: &Range<usize>,
-        mut goal: Goal,
-        kind: Kind,
-    ) {
-        let level = const { Level::ALL[LEVEL] };
-        let (table, at) = (way.table(), level.index(goal.address));
-        if goal.end == table {
-            // This very table hangs at the goal: it is put back where it was.
-            goal.depth = LEVEL - 1;
-            (goal.end, goal.index) = way.step(LEVEL - 1);
-        }
-        self.take_out_all(source, keeper);
-        if goal.depth == LEVEL {
-            self.graft_few(table, entries, goal.end, at, kind);
-            self.publish();
-            self.give_above(way, keeper);
-            self.give_table(table);
-        } else {
-            self.shift_few(table, entries, at);
-            self.hang(table, Some((way, keeper)), &goal);
-        }
     }
 
     /// Moves detached entries from one table to another, or within one.
@@ -264,9 +300,15 @@ impl<M: Machine> PageTables<M> {
                 }
             };
         }
+        self.show(table, (goal.end, goal.index));
+    }
+
+    /// Puts a table that nobody reaches into an absent entry of one that walkers may reach, and publishes it.
+    #[inline(always)]
+    fn show(&mut self, table: Table, (above, index): (Table, usize)) {
         self.order_stores();
-        self.live(goal.end).set(goal.index, table.entry());
-        goal.end.gain(&self.machine, 1);
+        self.live(above).set(index, table.entry());
+        above.gain(&self.machine, 1);
         self.publish();
     }
 }
