@@ -209,3 +209,20 @@ fn a_duplicate_onto_itself_destroys_nothing() {
     assert_eq!(world.mremap(A, 0, 2 * P, TO, A), Err(Errno::EFAULT));
     assert_eq!(world.maps(), "A+0..A+4 rw-s");
 }
+
+#[test]
+fn what_lies_opposite_the_gap_that_a_source_ends_with_stays_with_its_pages() {
+    let mut world = World::new();
+    let page = |index: u64| A + index * P;
+    world.map(page(0x1fa), 6, RW);
+    world.fill(page(0x1fa), 6, 1);
+    // The survivor, in the table that the gap lies in.
+    let moved = world.mremap(page(0x1fb), 22 * P, 22 * P, TO, page(0x211));
+    assert_eq!(moved, Ok(page(0x211)));
+    let moved = world.mremap(page(0x1fa), 21 * P, 21 * P, TO, page(0x20f));
+    assert_eq!(moved, Ok(page(0x20f)));
+    assert_eq!(
+        (world.read(page(0x20f)), world.bytes(page(0x211), 5)),
+        (1, std::vec![2, 3, 4, 5, 6])
+    );
+}

@@ -19,7 +19,7 @@ pub struct Slide {
 
 impl VmaTree {
     /// The move of all mappings in `range`, at whose start lies `first`, so that this one lies at `to`, if none crosses the end of the
-    /// range, and they pass no mapping on the way and touch none where they go. `None` says no more than that.
+    /// range, they pass no mapping on the way, and where the range goes none is, nor touches them. `None` says no more than that.
     pub fn find_slide(&self, first: &Place, range: PageRange, to: VirtAddr) -> Option<Slide> {
         if to.get() <= first.path.base {
             return None;
@@ -29,7 +29,11 @@ impl VmaTree {
         let shift = to.get().wrapping_sub(range.start().get());
         if let Some(next) = self.leaf(&behind).extents().get(behind.at()) {
             let next = behind.base + next.gap;
-            if next < range.end().get() || behind.base.wrapping_add(shift) >= next {
+            let crosses = next < range.end().get();
+            let touches = behind.base.wrapping_add(shift) >= next;
+            // Where the range ends with a gap, the next mapping may lie opposite that, and its pages where the range's would go.
+            let reaches = range.end().get().wrapping_add(shift) > next;
+            if crosses || touches || reaches {
                 return None;
             }
         }
