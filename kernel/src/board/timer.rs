@@ -50,6 +50,7 @@ crate::ktest! {
     fn time_goes_on() {
         let begun = since_boot();
         while since_boot() == begun {}
-        assert!(since_boot() > begun && since_boot() < Duration::from_secs(3600));
+        // Ten years: a board on a cable may have been on for long.
+        assert!(since_boot() > begun && since_boot() < Duration::from_secs(10 * 365 * 24 * 3600));
     }
 }

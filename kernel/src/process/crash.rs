@@ -1,7 +1,5 @@
 //! What a person reads when a signal ends a program.
 
-use alloc::string::String;
-
 use super::Thread;
 use super::signal::{Origin, Signal, number};
 use super::user::UserPtr;
@@ -12,9 +10,9 @@ use crate::board::console::print_error;
 /// registers.
 pub(crate) fn report(thread: &Thread, frame: &UserFrame, signal: &Signal) {
     let (name, meaning) = describe(signal);
-    let path = String::from_utf8_lossy(&thread.process.executable);
     print_error(format_args!(
-        "inarch: {path}: {name} (signal {}): {meaning}\n",
+        "inarch: {}: {name} (signal {}): {meaning}\n",
+        Path(&thread.process.executable),
         signal.number
     ));
     match signal.origin {
@@ -32,6 +30,21 @@ pub(crate) fn report(thread: &Thread, frame: &UserFrame, signal: &Signal) {
         print_error(format_args!("  instruction {instruction:#010x}\n"));
     }
     print_error(format_args!("{frame}\n"));
+}
+
+/// A path, with a mark for whatever in it is no UTF-8. Printed as it is formatted: there may be no memory left for a string.
+struct Path<'a>(&'a [u8]);
+
+impl core::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The name of a signal, and what it says about the program.
@@ -58,7 +71,7 @@ fn describe(signal: &Signal) -> (&'static str, &'static str) {
 
 /// Tells an address, and the mapping that it lies in or below.
 fn print_place(what: &str, thread: &Thread, address: u64) {
-    // Printed as it is formatted: there may be no memory left for a string.
+    // Printed as it is formatted, too.
     let print = |place: core::fmt::Arguments<'_>| {
         print_error(format_args!("  {what:<7} {address:#018x}  {place}\n"));
     };

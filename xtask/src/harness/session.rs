@@ -272,7 +272,8 @@ fn read_lines(stream: impl Read + Send + 'static, sender: Sender<String>, annota
 mod tests {
     use super::*;
 
-    const SHORT: Duration = Duration::from_millis(300);
+    /// Enough for a shell to say a word, on a machine that has much else to do.
+    const SHORT: Duration = Duration::from_secs(1);
     const LONG: Duration = Duration::from_secs(20);
 
     /// A shell that behaves like a kernel with four tests.
