@@ -110,21 +110,30 @@ impl FrameAllocator {
     /// Gives a frame back, also one of a block that was taken as a block: from then on all its frames are to be given back
     /// one by one.
     ///
+    /// # Safety
+    ///
+    /// Who gives the frame back has taken it; nobody uses its memory from now on.
+    ///
     /// # Panics
     ///
     /// When the frame is given back for the second time. One that was never taken is noticed when it goes back to its block.
     #[inline]
-    pub fn give(&mut self, frame: PhysAddr) {
-        self.give_all(core::iter::once(frame));
+    pub unsafe fn give(&mut self, frame: PhysAddr) {
+        // SAFETY: the caller's promise.
+        unsafe { self.give_all(core::iter::once(frame)) };
     }
 
     /// Gives several frames back, at most [`HANDFUL`]; otherwise as [`Self::give`].
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::give`], for each.
     ///
     /// # Panics
     ///
     /// As [`Self::give`], and when there are more.
     #[inline]
-    pub fn give_all(&mut self, frames: impl ExactSizeIterator<Item = PhysAddr>) {
+    pub unsafe fn give_all(&mut self, frames: impl ExactSizeIterator<Item = PhysAddr>) {
         let count = frames.len();
         assert!(count <= HANDFUL, "{count} frames are given back at once");
         if self.kept > ASIDE - HANDFUL {
@@ -150,8 +159,12 @@ impl FrameAllocator {
     /// Gives back the frames that `frame` finds in `items`, in their order: up to the first item in which there is none, or one
     /// whose word is not [`WORD_TAKEN`], because it has more than one user. `given` gets each item whose frame has come back.
     /// Answers how many those are.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::give`], for each frame with that word; `given` sees to it that it is not found again.
     #[inline]
-    pub fn give_while_sole<T>(
+    pub unsafe fn give_while_sole<T>(
         &mut self,
         items: &[T],
         frame: impl Fn(&T) -> Option<PhysAddr>,
@@ -204,10 +217,14 @@ impl FrameAllocator {
 
     /// Gives a block back.
     ///
+    /// # Safety
+    ///
+    /// As [`Self::give`], for all of its memory.
+    ///
     /// # Panics
     ///
     /// When the block is not out as a block.
-    pub fn give_block(&mut self, block: PhysAddr) {
+    pub unsafe fn give_block(&mut self, block: PhysAddr) {
         let index = self.number_of(block) / FRAMES as usize;
         let state = self.books.blocks.get(index).map(|block| block.state);
         let taken = state == Some(State::Taken) && block.is_aligned(BLOCK_SIZE);

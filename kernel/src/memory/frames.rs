@@ -139,12 +139,14 @@ pub(super) fn take_block() -> Option<mm::machine::Block> {
 
 /// Gives a frame back.
 pub(super) fn give(frame: Frame) {
-    with(|allocator| allocator.give(frame.into_raw()));
+    // SAFETY: a `Frame` belongs to whoever has it, who gives it up.
+    with(|allocator| unsafe { allocator.give(frame.into_raw()) });
 }
 
 /// Gives several frames back.
 pub(super) fn give_all(frames: impl ExactSizeIterator<Item = Frame>) {
-    with(|allocator| allocator.give_all(frames.map(Frame::into_raw)));
+    // SAFETY: as in `give`.
+    with(|allocator| unsafe { allocator.give_all(frames.map(Frame::into_raw)) });
 }
 
 /// Gives back the frames that `page` finds in `items` as long as their words are 1: see [`mm::machine::Frames::give_while_sole`].
@@ -157,12 +159,14 @@ pub(super) unsafe fn give_while_sole<T>(
     page: impl Fn(&T) -> Option<PhysAddr>,
     given: impl Fn(&T),
 ) -> usize {
-    with(|allocator| allocator.give_while_sole(items, page, given))
+    // SAFETY: the caller's promise.
+    with(|allocator| unsafe { allocator.give_while_sole(items, page, given) })
 }
 
 /// Gives a block back.
 pub(super) fn give_block(block: mm::machine::Block) {
-    with(|allocator| allocator.give_block(block.into_raw()));
+    // SAFETY: as in `give`.
+    with(|allocator| unsafe { allocator.give_block(block.into_raw()) });
 }
 
 fn with<T>(what: impl FnOnce(&mut FrameAllocator) -> T) -> T {
