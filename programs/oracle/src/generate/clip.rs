@@ -19,6 +19,7 @@ pub(super) fn to_arena(call: &mut Call) {
                 words[2] = words[1];
             }
             if words[3] & TO == TO {
+                words[4] = home(words[4]);
                 words[2] = clip(words[4], words[2]);
             }
             if same {
@@ -27,7 +28,7 @@ pub(super) fn to_arena(call: &mut Call) {
             let is_empty = words[1].wrapping_add(PAGE - 1) < PAGE;
             if is_empty && untag(words[0]) == words[4] {
                 // A duplicate onto itself loses the data on Linux, and is refused here.
-                words[4] = words[4].wrapping_add(PAGE);
+                words[4] = home(words[4].wrapping_add(PAGE));
             }
             let (old, new) = (untag(words[0]), words[4]);
             let end = old.wrapping_add(words[1]);
@@ -42,12 +43,22 @@ pub(super) fn to_arena(call: &mut Call) {
     }
 }
 
-/// The length, or as much of it as the arena has.
-fn clip(at: u64, length: u64) -> u64 {
+/// The address; one that lies beside the arena, at most as far as the arena is long, as far behind its start or before its end.
+fn home(at: u64) -> u64 {
     let arena = Place::Arena.range();
-    match arena.contains(&at) && length < SENSELESS {
-        true => length.min(arena.end - at),
-        false => length,
+    let size = arena.end - arena.start;
+    match (arena.start - size..arena.end + size).contains(&at) {
+        true => arena.start + at.wrapping_sub(arena.start) % size,
+        false => at,
+    }
+}
+
+/// The length, or as much of it as the arena has, or the first page of all, which is free for each script.
+fn clip(at: u64, length: u64) -> u64 {
+    let (arena, first) = (Place::Arena.range(), 0..PAGE);
+    match [arena, first].into_iter().find(|place| place.contains(&at)) {
+        Some(place) if length < SENSELESS => length.min(place.end - at),
+        _ => length,
     }
 }
 
