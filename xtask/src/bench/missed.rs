@@ -1,10 +1,9 @@
-//! The report's section on goals that are not reached: by how much, where the instructions go, and what would get there.
+//! The report's section on goals that are not reached: by how much, and where the instructions go.
 
 use std::fmt::Write;
 
 use super::compare::{Compared, Comparison};
 use super::functions::{Function, Profile};
-use super::rows;
 use super::svg::escaped;
 use super::table::grouped;
 
@@ -28,9 +27,6 @@ fn goal(row: &Compared) -> String {
         grouped(figure.saturating_sub(reach)),
         grouped(reach)
     );
-    if let Some(way) = rows::way(&row.name) {
-        let _ = write!(text, " {}", escaped(way));
-    }
     text.push_str("</p>\n");
     if let Some(profile) = &row.profile {
         text.push_str(&table(profile));

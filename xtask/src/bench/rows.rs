@@ -131,19 +131,6 @@ const FATES: [(&str, &str); 7] = [
     ("shrunk", "cut off by a shrink"),
 ];
 
-/// What would get there the goals that are not reached, as far as it is known. Shown with the profile of a row that misses its goal.
-const WAYS: [(&str, &str); 1] = [(
-    "grow-16",
-    "Half is for the pages: their 16 entries are detached, flushed and set one by one (about 800), which paired loads and stores would halve. \
-     Half is for the tree (about 530) and the request: one search less, and a mapping that isn't built before its place is known.",
-)];
-
-/// What the report says about a row that is not reached.
-pub(super) fn way(name: &str) -> Option<&'static str> {
-    let found = WAYS.iter().find(|(known, _)| *known == name);
-    found.map(|(_, way)| *way)
-}
-
 /// What the row is about. Those of the growth series tell by their names.
 pub(super) fn row(name: &str) -> Row {
     let row = |group, title: &str, reach| Row {
@@ -258,16 +245,6 @@ pub(super) fn bytes_of(size: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ways_are_those_of_goals() {
-        for (name, _) in WAYS {
-            assert!(
-                row(name).group == Group::Goals && row(name).reach.is_some(),
-                "{name}"
-            );
-        }
-    }
 
     #[test]
     fn series_are_told_by_their_names() {
