@@ -84,7 +84,7 @@ impl Extent {
 pub(super) struct Met {
     /// How many were valid; and, in steps of [`Self::INVALID`], how many were neither valid nor absent.
     counts: u64,
-    /// [`Self::LEAVES`] and [`Self::TABLES`].
+    /// [`Self::LEAVES`] and [`Self::TABLES`]; other bits mean nothing.
     kinds: u64,
 }
 
@@ -92,8 +92,8 @@ impl Met {
     const INVALID: u64 = 1 << 32;
     /// There was a leaf that a TLB may hold.
     const LEAVES: u64 = Descriptor::VALID;
-    /// There was a table.
-    const TABLES: u64 = Self::LEAVES << 1;
+    /// There was a table: a bit that [`Descriptor::with_cached`] never sets.
+    const TABLES: u64 = 1 << 63;
 
     /// Counts valid entries that were detached, alike in kind and whether a TLB may hold them.
     #[inline(always)]
@@ -102,7 +102,7 @@ impl Met {
         self.kinds |= if entry.is_table(level) {
             Self::TABLES
         } else {
-            entry.with_cached().raw() & Self::LEAVES
+            entry.with_cached().raw()
         };
     }
 
@@ -174,17 +174,24 @@ pub(super) fn detach_words<M: Machine>(machine: &M, level: Level, words: &[Word]
 /// Detaches entries of which the first is of another kind than those before, to which what was `met` belongs.
 #[inline(never)]
 fn detach_mixed<M: Machine>(machine: &M, level: Level, words: &[Word], mut met: Met) -> Met {
-    let mut rest = words;
+    // Where kinds alternate they are looked for ever more rarely.
+    let (mut rest, mut singly) = (words, ROUND);
     loop {
-        let (others, behind) = rest.split_at(rest.len().min(2 * ROUND));
-        met.detach_each(level, others);
-        if behind.len() < ROUND {
-            met.detach_each(level, behind);
+        let (others, behind) = rest.split_at(rest.len().min(singly));
+        if level == Level::Pte {
+            met.detach_each(Level::Pte, others);
+        } else {
+            met.detach_each(level, others);
+        }
+        if behind.is_empty() {
             return met;
         }
         let (count, first) = Word::detach_settled(machine, level, behind);
         if count > 0 {
             met.add(level, first, count);
+            singly = ROUND;
+        } else {
+            singly *= 2;
         }
         rest = &behind[count..];
     }

@@ -1,7 +1,8 @@
 //! A page that is a table, and the two ways to reach its entries.
 //!
 //! While a walker can reach a table its entries change under our hands (the hardware sets access and dirty state) and are
-//! read by it at any moment: every access is atomic, through [`Live`]. Once a table has been detached and the flush is over,
+//! read by it at any moment: every access is atomic, through [`Live`], or made by the machine, which reads and writes runs of
+//! entries that only we change each as a whole. Once a table has been detached and the flush is over,
 //! nobody else can reach it, and runs of entries are read and written as [`Plain`] words. Single entries of detached tables
 //! may be reached either way.
 //!
