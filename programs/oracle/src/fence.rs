@@ -22,6 +22,8 @@ const TOP: u64 = if cfg!(target_arch = "x86_64") {
 };
 /// Where the lowest mapping may lie: wherever root may have one, and the usual `vm.mmap_min_addr`s.
 const LOWEST: [u64; 3] = [0x1000, 0x8000, 0x1_0000];
+/// Behind what scripts map from the first page on, and far below all arenas.
+const LOWEST_END: u64 = 64 << 20;
 /// How far the next arena is below.
 const STEP: u64 = 1 << 30;
 /// More ranges than there can be in an arena.
@@ -34,6 +36,8 @@ const SHUT: u32 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 pub(crate) struct Fence {
     /// A page of it lies at either end of the arena: no anonymous mapping can merge with it.
     border: File,
+    /// The lowest part of it: a program with privileges may have the first page, and then what follows as well.
+    lowest: Range<u64>,
 }
 
 impl Fence {
@@ -42,18 +46,36 @@ impl Fence {
     /// # Errors
     /// What `mmap` says.
     pub(crate) fn build() -> Result<Fence, Errno> {
-        let fence = Fence {
+        let mut fence = Fence {
             border: File::in_memory(c"border", PAGE)?,
+            lowest: 0..0,
         };
         let arena = Place::Arena.range();
         fence.put_borders(&arena, MAP_FIXED_NOREPLACE)?;
         let mut gaps = Ranges::default();
         gaps.find_gaps(0..TOP)?;
-        gaps.each(|gap| match gap == arena {
-            true => Ok(()),
-            false => shut_what_can_be(gap),
+        gaps.each(|gap| {
+            if gap != arena {
+                let shut = shut_what_can_be(gap.clone())?;
+                if gap.start == 0 {
+                    fence.lowest = shut.start..shut.end.min(LOWEST_END);
+                }
+            }
+            Ok(())
         })?;
         Ok(fence)
+    }
+
+    /// Takes away what a script has mapped at the lowest addresses, and shuts what was shut there.
+    ///
+    /// # Errors
+    /// What the calls say.
+    pub(crate) fn shut_lowest(&self) -> Result<(), Errno> {
+        open(0..PAGE as u64)?;
+        match self.lowest.is_empty() {
+            true => Ok(()),
+            false => close(self.lowest.clone()),
+        }
     }
 
     /// Shuts what is left free in the arena and opens the next.
@@ -106,11 +128,11 @@ pub(crate) fn open(range: Range<u64>) -> Result<(), Errno> {
     unsafe { munmap(range.start as usize, (range.end - range.start) as usize) }
 }
 
-/// Shuts a gap, as far as the lowest addresses are to be had at all.
-fn shut_what_can_be(gap: Range<u64>) -> Result<(), Errno> {
+/// Shuts a gap, as far as the lowest addresses are to be had at all; gives what is shut now.
+fn shut_what_can_be(gap: Range<u64>) -> Result<Range<u64>, Errno> {
     let from_null = gap.start == 0;
     let starts = if from_null { LOWEST } else { [gap.start; 3] };
-    let mut answer = Ok(());
+    let mut answer = Ok(gap.clone());
     for start in starts {
         // SAFETY: NOREPLACE: nothing is there that a Rust object could lie in.
         answer = unsafe {
@@ -122,7 +144,7 @@ fn shut_what_can_be(gap: Range<u64>) -> Result<(), Errno> {
                 None,
             )
         }
-        .map(drop);
+        .map(|_| start..gap.end);
         if answer.is_ok() {
             break;
         }

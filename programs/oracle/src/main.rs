@@ -33,7 +33,7 @@ fn run(environment: Environment) -> u8 {
 fn go(options: &Options<'_>) -> Result<(), Trouble> {
     let mut room = [0; FILE_ROOM];
     let scripts = options.file.map(|path| read(path, &mut room)).transpose()?;
-    oracle::run(World::new(options.own_machine)?, options, scripts)
+    oracle::run(World::new(options)?, options, scripts)
 }
 
 /// The text of a file; `-` is standard input.

@@ -14,7 +14,7 @@ pub struct Mapping<'a> {
     /// Four letters.
     pub permissions: &'a str,
     /// Offset in the object, in bytes.
-    pub offset: &'a str,
+    pub offset: u64,
     /// The object's name, empty if it has none.
     pub name: &'a str,
 }
@@ -29,7 +29,7 @@ impl<'a> Mapping<'a> {
         Some(Mapping {
             range: address(start)?..address(end)?,
             permissions,
-            offset,
+            offset: address(offset)?,
             // Device and inode are the system's own.
             name: words.nth(2).unwrap_or(""),
         })

@@ -10,8 +10,10 @@ use crate::places::{Place, Starts};
 use crate::snapshot::Snapshot;
 use crate::system::System;
 
-/// How many pages are looked at together.
+/// How many pages' contents are looked at together.
 pub const BATCH: usize = 64;
+/// Pages of the arena.
+const PAGES: usize = ((Place::Arena.range().end - Place::Arena.range().start) / PAGE as u64) as usize;
 
 /// Why nothing could be said.
 pub enum Trouble {
@@ -44,12 +46,17 @@ impl From<fmt::Error> for Trouble {
 
 /// Writes a line for each mapping in the arena: its pages, protection, offset and kind, and for each resident page the word at
 /// its start, `!` if it can't be read. Of the annex, which is large, of the heap, and of the page at 0 the
-/// mappings only.
+/// mappings only. `snapshot` gets the arena's mappings.
 ///
 /// # Errors
 /// What the calls say that look.
-pub fn observe(system: &impl System, also: &[Place], out: &mut Output) -> Result<Snapshot, Trouble> {
-    let mut snapshot = Snapshot::default();
+pub fn observe(
+    system: &impl System,
+    also: &[Place],
+    snapshot: &mut Snapshot,
+    out: &mut Output,
+) -> Result<(), Trouble> {
+    snapshot.clear();
     let starts = system.starts();
     let arena = starts.range(Place::Arena);
     system.mappings(arena.end, &mut |mapping| {
@@ -78,28 +85,28 @@ pub fn observe(system: &impl System, also: &[Place], out: &mut Output) -> Result
             }
         }
         Ok(())
-    })?;
-    Ok(snapshot)
+    })
 }
 
 /// All of a mapping's line but its pages' contents.
 fn line(out: &mut Output, mapping: &Mapping<'_>, place: &str, starts: &Starts, start: u64) -> fmt::Result {
     // Private mappings of `/dev/zero` have offsets that are addresses.
-    let offset = u64::from_str_radix(mapping.offset, 16).unwrap_or(u64::MAX);
-    let offset = match starts.range(Place::Arena).contains(&offset) {
-        true => starts.nominal(offset),
-        false => offset,
+    let offset = match starts.range(Place::Arena).contains(&mapping.offset) {
+        true => starts.nominal(mapping.offset),
+        false => mapping.offset,
     };
     let page = |address: u64| address.saturating_sub(start) / PAGE as u64;
-    write!(
-        out,
-        "  {place}{:x}-{:x} {} {:08x} {}",
-        page(mapping.range.start),
-        page(mapping.range.end),
-        mapping.permissions,
-        offset,
-        kind(mapping.name)
-    )
+    out.write_str("  ")?;
+    out.write_str(place)?;
+    out.hex(page(mapping.range.start), 1)?;
+    out.write_char('-')?;
+    out.hex(page(mapping.range.end), 1)?;
+    out.write_char(' ')?;
+    out.write_str(mapping.permissions)?;
+    out.write_char(' ')?;
+    out.hex(offset, 8)?;
+    out.write_char(' ')?;
+    out.write_str(kind(mapping.name))
 }
 
 /// What kind of object it is: the rest of the name is the system's own.
@@ -118,30 +125,44 @@ fn residents(
     arena: &core::ops::Range<u64>,
     out: &mut Output,
 ) -> Result<(), Trouble> {
-    let mut at = mapping.range.start.max(arena.start);
-    let end = mapping.range.end.min(arena.end);
-    while at < end {
-        let length = (BATCH * PAGE).min((end - at) as usize);
-        let mut resident = [0; BATCH];
-        system.resident(at, &mut resident[..length / PAGE])?;
-        let mut places = [0; BATCH];
-        let mut count = 0;
-        for index in (0..length / PAGE).filter(|&index| resident[index] & 1 != 0) {
-            places[count] = at + (index * PAGE) as u64;
-            count += 1;
+    let start = mapping.range.start.max(arena.start);
+    let pages = (mapping.range.end.min(arena.end) - start) as usize / PAGE;
+    let mut resident = [0; PAGES];
+    let resident = &mut resident[..pages];
+    system.resident(start, resident)?;
+    let (mut places, mut count) = ([0; BATCH], 0);
+    for (index, _) in resident.iter().enumerate().filter(|(_, page)| **page & 1 != 0) {
+        places[count] = start + (index * PAGE) as u64;
+        count += 1;
+        if count == BATCH {
+            contents(system, &places, arena, out)?;
+            count = 0;
         }
-        let mut words = [None; BATCH];
-        if count > 0 {
-            system.words(&places[..count], &mut words[..count])?;
+    }
+    contents(system, &places[..count], arena, out)
+}
+
+/// Writes what some pages hold.
+fn contents(
+    system: &impl System,
+    places: &[u64],
+    arena: &core::ops::Range<u64>,
+    out: &mut Output,
+) -> Result<(), Trouble> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let mut words = [None; BATCH];
+    let words = &mut words[..places.len()];
+    system.words(places, words)?;
+    for (place, word) in places.iter().zip(words) {
+        out.write_char(' ')?;
+        out.hex((place - arena.start) / PAGE as u64, 1)?;
+        out.write_char('=')?;
+        match word {
+            Some(word) => out.hex(*word, 1)?,
+            None => out.write_char('!')?,
         }
-        for (place, word) in places[..count].iter().zip(words) {
-            write!(out, " {:x}=", (place - arena.start) / PAGE as u64)?;
-            match word {
-                Some(word) => write!(out, "{word:x}")?,
-                None => out.write_char('!')?,
-            }
-        }
-        at += length as u64;
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ pub const USAGE: &str =
 /// How many ranges of seeds there can be.
 const RANGES: usize = 64;
 
+/// Linux's own limit on locked memory.
+const USUAL_LOCKED: u64 = 8 << 20;
+
 /// The arguments.
 pub struct Options<'a> {
     /// How much is printed.
@@ -66,5 +69,14 @@ impl<'a> Options<'a> {
         }
         let has_work = options.file.is_some() || options.probe || !options.seeds[0].is_empty();
         has_work.then_some(options)
+    }
+
+    /// How many bytes a user may lock (`RLIMIT_MEMLOCK`) where the script says nothing: on a computer that others use no more than everybody has there,
+    /// and any number otherwise.
+    pub fn locked_limit(&self) -> u64 {
+        match self.plan.older {
+            true => USUAL_LOCKED,
+            false => u64::MAX,
+        }
     }
 }

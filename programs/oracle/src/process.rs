@@ -5,7 +5,9 @@ use rt::linux::general::*;
 use rt::linux::prctl::PR_SET_THP_DISABLE;
 use rt::{Errno, PAGE, syscall};
 
+use crate::lines::Lines;
 use crate::maps;
+use crate::options::Options;
 
 /// What a script has changed of the process, and what is to be put back after it.
 #[derive(Default)]
@@ -20,6 +22,8 @@ pub(crate) struct Process {
     max_map_count: Option<u64>,
     /// Whether huge pages are allowed.
     huge: bool,
+    /// `RLIMIT_MEMLOCK` of every script.
+    locked: u64,
 }
 
 /// The user that a script becomes.
@@ -36,14 +40,23 @@ impl Process {
     ///
     /// # Errors
     /// What the calls say.
-    pub(crate) fn new() -> Result<Process, Errno> {
-        let process = Process::default();
+    pub(crate) fn new(options: &Options<'_>) -> Result<Process, Errno> {
+        let process = Process {
+            locked: options.locked_limit(),
+            ..Process::default()
+        };
         process.set_huge(false);
         set_limit(RLIMIT_STACK, 8 << 20)?;
-        for resource in RESOURCES {
-            set_limit(resource, u64::MAX)?;
-        }
+        process.lift_limits()?;
         Ok(process)
+    }
+
+    fn lift_limits(&self) -> Result<(), Errno> {
+        for resource in RESOURCES {
+            let is_locked = resource == RLIMIT_MEMLOCK;
+            set_limit(resource, if is_locked { self.locked } else { u64::MAX })?;
+        }
+        Ok(())
     }
 
     /// Puts everything back.
@@ -59,9 +72,7 @@ impl Process {
         }
         self.limits = [None; 2];
         if core::mem::take(&mut self.changed_limits) {
-            for resource in RESOURCES {
-                set_limit(resource, u64::MAX)?;
-            }
+            self.lift_limits()?;
         }
         if core::mem::take(&mut self.huge) {
             self.set_huge(false);
@@ -132,7 +143,7 @@ impl Process {
     pub(crate) fn room(&self) -> Result<Option<u64>, Errno> {
         match self.max_map_count {
             None => Ok(None),
-            Some(_) => Ok(Some(read_max_map_count()?.saturating_sub(count(|_| true)?.0))),
+            Some(_) => Ok(Some(read_max_map_count()?.saturating_sub(count()?))),
         }
     }
 
@@ -142,7 +153,7 @@ impl Process {
     /// What the file's calls say.
     pub(crate) fn leave_room(&mut self, more: u64) -> Result<u64, Errno> {
         let before = read_max_map_count()?;
-        let now = count(|_| true)?.0;
+        let now = count()?;
         write_max_map_count(now + more)?;
         self.max_map_count.get_or_insert(before);
         Ok(0)
@@ -152,30 +163,34 @@ impl Process {
 /// Bytes of a resource that are in use, where scripts have limits relative to that.
 fn used(resource: u32) -> Result<u64, Errno> {
     let bytes = match resource {
-        RLIMIT_AS => count(|_| true)?.1,
-        RLIMIT_DATA => count(is_data)?.1,
+        RLIMIT_AS => size("VmSize:")?,
+        RLIMIT_DATA => size("VmData:")?,
         _ => 0,
     };
     Ok(bytes)
 }
 
-/// Whether a mapping counts for `RLIMIT_DATA`. One that grows downwards does not, which can't be seen but for the stack.
-fn is_data(mapping: &maps::Mapping<'_>) -> bool {
-    let permissions = mapping.permissions.as_bytes();
-    permissions.get(1) == Some(&b'w') && permissions.get(3) == Some(&b'p') && mapping.name != "[stack]"
+/// A size of the process's, of which a line of `/proc/self/status` tells. What counts for a limit can't be told from the mappings: of data
+/// those that grow downwards don't, and what a script has sealed is still there in the next.
+fn size(name: &str) -> Result<u64, Errno> {
+    let mut lines = Lines::open(c"/proc/self/status")?;
+    while let Some(line) = lines.next()? {
+        if let Some(size) = line.strip_prefix(name) {
+            let size: Option<u64> = size.trim().trim_end_matches(" kB").parse().ok();
+            return Ok(size.ok_or(Errno::EINVAL)? << 10);
+        }
+    }
+    Err(Errno::ENOENT)
 }
 
-/// How many mappings there are for which `counts` says so, and their bytes.
-fn count(counts: impl Fn(&maps::Mapping<'_>) -> bool) -> Result<(u64, u64), Errno> {
-    let (mut mappings, mut bytes) = (0, 0);
-    maps::each::<Errno>(u64::MAX, |mapping| {
-        if counts(mapping) {
-            mappings += 1;
-            bytes += mapping.range.end - mapping.range.start;
-        }
+/// How many mappings there are.
+fn count() -> Result<u64, Errno> {
+    let mut mappings = 0;
+    maps::each::<Errno>(u64::MAX, |_| {
+        mappings += 1;
         Ok(())
     })?;
-    Ok((mappings, bytes))
+    Ok(mappings)
 }
 
 /// How many mappings there may be.

@@ -25,7 +25,9 @@ pub(crate) struct Run<S> {
 /// What is known in the middle of a script.
 #[derive(Default)]
 struct Course {
-    before: Snapshot,
+    /// Before the call and after it, in turn: they are too large to be copied after each.
+    snapshots: [Snapshot; 2],
+    calls: usize,
     sealed: Sealed,
     annex: bool,
     heap: bool,
@@ -55,16 +57,20 @@ impl<S: System> Run<S> {
             self.out.print(format_args!("begin {name} {class}\n"))?;
         }
         let mut course = Course::default();
-        let mut count = 0;
         for call in calls {
             self.step(&call, &mut course)?;
-            count += 1;
+            course.calls += 1;
+        }
+        let count = course.calls;
+        let lost = self.system.reset()?;
+        if lost > 0 {
+            self.out.call(format_args!("  {lost} frames are lost\n"))?;
         }
         let hash = self.out.take_hash();
-        self.system.reset()?;
         self.out
             .print(format_args!("script {name} calls {count} hash {hash:016x}\n"))?;
-        Ok(())
+        // If the system ends, the script that it ended in is the one behind the last that is told.
+        Ok(self.out.flush()?)
     }
 
     /// Makes one call, and writes down what it did.
@@ -84,24 +90,17 @@ impl<S: System> Run<S> {
             (false, true) => &places[1..],
             (false, false) => &[],
         };
-        let after = observe::observe(&self.system, also, &mut self.out)?;
+        let after = &mut course.snapshots[(course.calls + 1) % 2];
+        observe::observe(&self.system, also, after, &mut self.out)?;
         if call.kind == Kind::Look {
             self.system.look(&mut self.out)?;
         }
         self.out.end_call()?;
-        self.judge(call, answer, course, &after)?;
-        course.before = after;
-        Ok(())
+        self.judge(call, answer, course)
     }
 
     /// Counts what rule decided.
-    fn judge(
-        &mut self,
-        call: &Call,
-        answer: Result<u64, Errno>,
-        course: &mut Course,
-        after: &Snapshot,
-    ) -> Result<(), Trouble> {
+    fn judge(&mut self, call: &Call, answer: Result<u64, Errno>, course: &mut Course) -> Result<(), Trouble> {
         let starts = &self.system.starts();
         let [first, second, third, fourth, fifth, ..] = call.words;
         if call.kind == Kind::Mseal && answer.is_ok() {
@@ -113,8 +112,8 @@ impl<S: System> Run<S> {
             let remap = Remap {
                 words: [starts.real(first), second, third, fourth, starts.real(fifth)],
                 answer,
-                before: &course.before,
-                after,
+                before: &course.snapshots[course.calls % 2],
+                after: &course.snapshots[(course.calls + 1) % 2],
                 sealed: &course.sealed,
                 system: &self.system,
                 starts,

@@ -20,7 +20,6 @@ pub struct Piece {
 }
 
 /// The mappings, in order of their addresses.
-#[derive(Clone, Copy)]
 pub struct Snapshot {
     pieces: [Piece; ROOM],
     count: usize,
@@ -42,6 +41,11 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.count = 0;
+    }
+
     /// Adds the next mapping.
     pub fn add(&mut self, mapping: &Mapping<'_>) {
         if let Some(piece) = self.pieces.get_mut(self.count) {

@@ -16,11 +16,12 @@ pub trait System {
     /// What it answers.
     fn make(&mut self, call: &Call) -> Result<u64, Errno>;
 
-    /// Makes everything what it was before the first script.
+    /// Makes everything what it was before the first script. Gives how many frames the script has not given back, where the system
+    /// knows that of a single one.
     ///
     /// # Errors
     /// What can't be done.
-    fn reset(&mut self) -> Result<(), Errno>;
+    fn reset(&mut self) -> Result<usize, Errno>;
 
     /// Whether there is such a call.
     fn is_there(&mut self, kind: Kind) -> bool;

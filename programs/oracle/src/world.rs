@@ -9,6 +9,7 @@ use crate::fence::{self, Fence};
 use crate::look;
 use crate::maps;
 use crate::observe::Trouble;
+use crate::options::Options;
 use crate::output::Output;
 use crate::places::{PLACES, Place, Starts};
 use crate::probe::Probe;
@@ -48,11 +49,11 @@ impl World {
     ///
     /// # Errors
     /// What the calls answer that make them.
-    pub fn new(own_machine: bool) -> Result<World, Errno> {
-        if own_machine {
+    pub fn new(options: &Options<'_>) -> Result<World, Errno> {
+        if options.own_machine {
             process::settle_huge_pages();
         }
-        let process = Process::new()?;
+        let process = Process::new(options)?;
         let object = || File::in_memory(c"object", OBJECT_PAGES as usize * PAGE);
         let objects = [object()?, object()?];
         let values = File::in_memory(c"values", 0)?;
@@ -203,7 +204,7 @@ impl System for World {
         }
     }
 
-    fn reset(&mut self) -> Result<(), Errno> {
+    fn reset(&mut self) -> Result<usize, Errno> {
         self.process.reset()?;
         if core::mem::take(&mut self.locked) {
             // SAFETY: no memory changes its contents.
@@ -218,14 +219,13 @@ impl System for World {
             unsafe { syscall!(__NR_brk, heap.start) }?;
             fence::close(heap)?;
         }
-        // A program with privileges may have the first page.
-        fence::open(0..PAGE as u64)?;
+        self.fence.shut_lowest()?;
         self.clear_arena()?;
         for object in &self.objects {
             object.truncate(0)?;
             object.truncate(OBJECT_PAGES as usize * PAGE)?;
         }
-        Ok(())
+        Ok(0)
     }
 
     fn is_there(&mut self, kind: Kind) -> bool {

@@ -43,7 +43,7 @@ fn summaries(text: &str) -> impl Iterator<Item = Summary<'_>> {
 }
 
 /// The hash of each script.
-pub(super) fn hashes(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn hashes(text: &str) -> BTreeMap<String, String> {
     summaries(text)
         .map(|summary| (summary.name.to_owned(), summary.hash.to_owned()))
         .collect()

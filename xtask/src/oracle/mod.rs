@@ -1,6 +1,6 @@
 //! `cargo xtask oracle`: the same random calls on Inarch and on Debian's Linux, and whether all came out the same.
 
-mod account;
+pub(crate) mod account;
 mod difference;
 mod hunt;
 mod progress;
@@ -55,7 +55,7 @@ Examples:
   cargo xtask oracle --class seals      scripts that seal memory
   cargo xtask oracle --hostile          wild arguments
   cargo xtask oracle --host             compared with the Linux of this computer
-  cargo xtask oracle --crate --host     the crate mm alone, without QEMU: hundreds a second
+  cargo xtask oracle --crate --host     the crate mm alone, without QEMU
 
 Exit status:
   0  all that differed is known

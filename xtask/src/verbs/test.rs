@@ -273,6 +273,7 @@ impl Test {
             Err(error) => trials.push(report::failing("host::build", format!("{error:#}"))),
         }
         trials.extend(host::doc_trial("mm", print_times));
+        trials.push(oracle::crate_trial(print_times));
     }
 
     fn add_programs(

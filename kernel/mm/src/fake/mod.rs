@@ -186,8 +186,9 @@ impl FakeMachine {
                     "{} was written to after it was given back",
                     Self::address(index)
                 );
+            } else {
+                self.fill(index, 1, POISON);
             }
-            self.fill(index, 1, POISON);
             self.0.words[index].store(u32::MAX, core::sync::atomic::Ordering::Relaxed);
         }
     }

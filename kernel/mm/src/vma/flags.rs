@@ -95,3 +95,44 @@ bitflags! {
         const UFFD_MASK = Self::UFFD_MISSING.bits() | Self::UFFD_WP.bits() | Self::UFFD_MINOR.bits();
     }
 }
+
+/// The two letters for each flag, in the order of Linux's bits.
+const LETTERS: [(VmaFlags, &str); 29] = [
+    (VmaFlags::SHARED, "sh"),
+    (VmaFlags::MAYREAD, "mr"),
+    (VmaFlags::MAYWRITE, "mw"),
+    (VmaFlags::MAYEXEC, "me"),
+    (VmaFlags::MAYSHARE, "ms"),
+    (VmaFlags::GROWSDOWN, "gd"),
+    (VmaFlags::UFFD_MISSING, "um"),
+    (VmaFlags::PFNMAP, "pf"),
+    (VmaFlags::MAYBE_GUARD, "gu"),
+    (VmaFlags::UFFD_WP, "uw"),
+    (VmaFlags::LOCKED, "lo"),
+    (VmaFlags::IO, "io"),
+    (VmaFlags::SEQ_READ, "sr"),
+    (VmaFlags::RAND_READ, "rr"),
+    (VmaFlags::DONTFORK, "dc"),
+    (VmaFlags::DONTEXPAND, "de"),
+    (VmaFlags::LOCKONFAULT, "lf"),
+    (VmaFlags::ACCOUNT, "ac"),
+    (VmaFlags::NORESERVE, "nr"),
+    (VmaFlags::SYNC, "sf"),
+    (VmaFlags::WIPEONFORK, "wf"),
+    (VmaFlags::DONTDUMP, "dd"),
+    (VmaFlags::MIXEDMAP, "mm"),
+    (VmaFlags::HUGEPAGE, "hg"),
+    (VmaFlags::NOHUGEPAGE, "nh"),
+    (VmaFlags::MERGEABLE, "mg"),
+    (VmaFlags::DROPPABLE, "dp"),
+    (VmaFlags::UFFD_MINOR, "ui"),
+    (VmaFlags::SEALED, "sl"),
+];
+
+impl VmaFlags {
+    /// What `VmFlags` of `/proc/PID/smaps` tells of them, in Linux 7.3's order: two letters each, behind those for the rights (`rd`, `wr`, `ex`).
+    pub fn letters(self) -> impl Iterator<Item = &'static str> {
+        let set = LETTERS.iter().filter(move |(flag, _)| self.contains(*flag));
+        set.map(|(_, letters)| *letters)
+    }
+}

@@ -7,38 +7,6 @@ use super::text::Text;
 use super::{listing, maps};
 use crate::process::Process;
 
-/// The two letters for each flag, in the order of Linux's bits.
-const FLAGS: [(VmaFlags, &str); 28] = [
-    (VmaFlags::SHARED, "sh"),
-    (VmaFlags::MAYREAD, "mr"),
-    (VmaFlags::MAYWRITE, "mw"),
-    (VmaFlags::MAYEXEC, "me"),
-    (VmaFlags::MAYSHARE, "ms"),
-    (VmaFlags::GROWSDOWN, "gd"),
-    (VmaFlags::UFFD_MISSING, "um"),
-    (VmaFlags::PFNMAP, "pf"),
-    (VmaFlags::MAYBE_GUARD, "gu"),
-    (VmaFlags::UFFD_WP, "uw"),
-    (VmaFlags::LOCKED, "lo"),
-    (VmaFlags::IO, "io"),
-    (VmaFlags::SEQ_READ, "sr"),
-    (VmaFlags::RAND_READ, "rr"),
-    (VmaFlags::DONTFORK, "dc"),
-    (VmaFlags::DONTEXPAND, "de"),
-    (VmaFlags::LOCKONFAULT, "lf"),
-    (VmaFlags::ACCOUNT, "ac"),
-    (VmaFlags::NORESERVE, "nr"),
-    (VmaFlags::SYNC, "sf"),
-    (VmaFlags::WIPEONFORK, "wf"),
-    (VmaFlags::DONTDUMP, "dd"),
-    (VmaFlags::MIXEDMAP, "mm"),
-    (VmaFlags::HUGEPAGE, "hg"),
-    (VmaFlags::NOHUGEPAGE, "nh"),
-    (VmaFlags::MERGEABLE, "mg"),
-    (VmaFlags::DROPPABLE, "dp"),
-    (VmaFlags::UFFD_MINOR, "ui"),
-];
-
 /// What `smaps` tells of a mapping beside its line and what is in memory.
 pub(super) struct Facts {
     read: bool,
@@ -63,9 +31,8 @@ impl Facts {
     fn write_flags(&self, lines: &mut Text) {
         lines.add_bytes(b"VmFlags: ");
         let rights = [(self.read, "rd"), (self.write, "wr"), (self.execute, "ex")];
-        let rest = FLAGS.map(|(flag, letters)| (self.flags.contains(flag), letters));
-        let sealed = [(self.flags.contains(VmaFlags::SEALED), "sl")];
-        for (_, letters) in rights.iter().chain(&rest).chain(&sealed).filter(|flag| flag.0) {
+        let rights = rights.into_iter().filter(|right| right.0).map(|right| right.1);
+        for letters in rights.chain(self.flags.letters()) {
             lines.add(format_args!("{letters} "));
         }
         lines.add_bytes(b"\n");

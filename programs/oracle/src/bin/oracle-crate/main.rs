@@ -1,7 +1,7 @@
 //! The program `oracle` on the crate `mm` alone, with a machine that isn't there: no kernel, no emulator, no system calls.
 //!
 //! Its options and its account are those of `oracle`. Every script has an address space of its own, and when it is
-//! done every frame of the machine must be free again.
+//! done every frame of the machine must be free again: otherwise the account says how many are not.
 
 mod world;
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match oracle::run(world::World::new(), &options, scripts.as_deref()) {
+    match oracle::run(world::World::new(&options), &options, scripts.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             eprintln!("oracle-crate: {trouble}");
