@@ -5,7 +5,7 @@
 //! then the errno.
 
 use super::request::{RemapFlags, Request};
-use crate::space::{Freed, Placement, Refusal, View, Wish, is_whole};
+use crate::space::{Freed, Huge, Placement, Refusal, View, Wish, is_whole};
 use crate::vma::{Vma, VmaFlags};
 use crate::{Errno, PAGE_SHIFT, PageRange, TASK_SIZE, VirtAddr};
 
@@ -293,18 +293,17 @@ fn free_behind(view: &View<'_>, vma: &Vma, bytes: u64) -> Option<PageRange> {
     let placed = view.place(Placement {
         wish: Wish::Fixed(vma.start().get()),
         len: whole,
-        anonymous: false,
+        huge: Huge::Never,
     });
     (view.tree.is_free(added) && placed.is_ok()).then_some(added)
 }
 
 /// Where the mapping goes.
 fn place(view: &View<'_>, request: &Request, vma: &Vma, wish: Wish) -> Result<PageRange, Errno> {
-    let anonymous = vma.is_anonymous();
     view.place(Placement {
         wish,
         len: request.new_len,
-        anonymous,
+        huge: Huge::of(vma, request.old),
     })
 }
 

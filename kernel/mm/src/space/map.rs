@@ -1,7 +1,7 @@
 //! `mmap`: the checks of Linux's `do_mmap`, in its order, and the making of the mapping.
 
 use super::limits::OvercommitPolicy;
-use super::place::{Placement, Wish};
+use super::place::{Huge, Placement, Wish};
 use super::view::Freed;
 use super::{AddressSpace, Backing, MapRequest, Refusal, round_up_to_page};
 use crate::machine::Machine;
@@ -100,13 +100,13 @@ impl<M: Machine> AddressSpace<M> {
         } else {
             Wish::Hint(self.round_hint(request.addr))
         };
-        let zeros = match &request.backing {
-            Backing::Anonymous => true,
-            Backing::Object { object, .. } => object.is_zeros(),
-            Backing::HugePages { .. } | Backing::Refused(_) => false,
+        let huge = match &request.backing {
+            _ if flags.is_shared() => Huge::Never,
+            Backing::Anonymous => Huge::Multiples,
+            Backing::Object { object, offset, .. } if object.is_zeros() => Huge::File(*offset),
+            _ => Huge::Never,
         };
-        let anonymous = zeros && !flags.is_shared();
-        let range = self.view().place(Placement { wish, len, anonymous })?;
+        let range = self.view().place(Placement { wish, len, huge })?;
         if no_replace && !self.tree.is_free(range) {
             return Err(Errno::EEXIST);
         }

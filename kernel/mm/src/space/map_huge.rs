@@ -2,7 +2,7 @@
 //! what is Linux's answer where nobody has set any aside.
 
 use super::map::{Flags, check_file_kind, prot_of};
-use super::place::{Placement, Wish};
+use super::place::{Huge, Placement, Wish};
 use super::view::Freed;
 use super::{AddressSpace, Backing, MapRequest, Refusal};
 use crate::machine::Machine;
@@ -55,7 +55,7 @@ impl<M: Machine> AddressSpace<M> {
         let range = self.view().place(Placement {
             wish: Wish::Fixed(request.addr),
             len,
-            anonymous: false,
+            huge: Huge::Never,
         })?;
         match flags.has(linux::MAP_FIXED_NOREPLACE) && !self.tree.is_free(range) {
             true => Err(Errno::EEXIST),

@@ -41,7 +41,7 @@ use crate::{Errno, PAGE_SIZE, PhysAddr, page};
 pub(crate) use modify::Refusal;
 use objects::Objects;
 pub(crate) use objects::object_page;
-pub(crate) use place::{HUGE, Placement, STACK_GUARD_GAP, Wish};
+pub(crate) use place::{HUGE, Huge, Placement, STACK_GUARD_GAP, Wish};
 pub(crate) use view::{Freed, View, is_whole};
 
 pub use advise::AdviceRequest;

@@ -4,7 +4,7 @@ use super::limits::{Capabilities, Limits};
 use super::view::View;
 use crate::table::Level;
 use crate::vma::{Direction, FreeRequest, Vma, VmaFlags};
-use crate::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, TASK_SIZE, VirtAddr};
 
 /// What Linux keeps free below a stack (`stack_guard_gap`, 256 pages).
 pub(crate) const STACK_GUARD_GAP: u64 = 256 * PAGE_SIZE;
@@ -27,8 +27,50 @@ pub(crate) struct Placement {
     pub(crate) wish: Wish,
     /// In bytes, whole pages, not zero.
     pub(crate) len: u64,
-    /// Private anonymous memory, which is aligned for huge pages where its length is a multiple of them.
-    pub(crate) anonymous: bool,
+    /// How it lies to huge pages.
+    pub(crate) huge: Huge,
+}
+
+/// What a mapping has to do with huge pages, where the kernel chooses its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Huge {
+    /// Nothing.
+    Never,
+    /// Anonymous memory: it begins on one where there is no hint and its length is a multiple of them.
+    Multiples,
+    /// A private mapping of `/dev/zero`: bytes of the file from this offset on lie in memory as in huge pages of the file, if it is long
+    /// enough (Linux's `thp_get_unmapped_area`).
+    File(u64),
+}
+
+impl Huge {
+    /// That of a mapping.
+    pub(crate) fn of(vma: &Vma, start: VirtAddr) -> Self {
+        if !vma.is_anonymous() {
+            Self::Never
+        } else if vma.has_file() {
+            let bytes = start.get().wrapping_sub(vma.start().get());
+            Self::File((vma.page_offset() << PAGE_SHIFT).wrapping_add(bytes))
+        } else {
+            Self::Multiples
+        }
+    }
+
+    /// The offset that the address is to agree with in `len` bytes with this hint.
+    fn offset(self, hint: u64, len: u64) -> Option<u64> {
+        match self {
+            Self::Never => None,
+            Self::Multiples => (hint == 0 && len.is_multiple_of(HUGE)).then_some(0),
+            Self::File(offset) => holds_huge_page(offset, len).then_some(offset),
+        }
+    }
+}
+
+/// Whether `len` bytes from `offset` on hold a huge page. Linux reckons with signed offsets, that wrap.
+fn holds_huge_page(offset: u64, len: u64) -> bool {
+    let end = offset.wrapping_add(len) as i64;
+    let first = (offset.wrapping_sub(1) | (HUGE - 1)).wrapping_add(1) as i64;
+    end > first && end.wrapping_sub(first) as u64 >= HUGE
 }
 
 impl View<'_> {
@@ -47,11 +89,13 @@ impl View<'_> {
                 // Linux takes an address this high for the error of a search.
                 Errno::encoded(addr).map_or(Ok(addr), Err)?
             }
-            Wish::Hint(0) => self.search(len, placement.anonymous).ok_or(Errno::ENOMEM)?.get(),
-            Wish::Hint(addr) => match self.free_at(addr, len) {
-                Some(addr) => addr,
-                None => self.search(len, false).ok_or(Errno::ENOMEM)?.get(),
-            },
+            Wish::Hint(hint) => {
+                let aligned = placement.huge.offset(hint, len);
+                aligned
+                    .and_then(|offset| self.agreeing(hint, len, offset))
+                    .or_else(|| self.at_or_anywhere(hint, len))
+                    .ok_or(Errno::ENOMEM)?
+            }
         };
         if addr > TASK_SIZE - len {
             return Err(Errno::ENOMEM);
@@ -70,16 +114,25 @@ impl View<'_> {
         (addr >= self.limits.lowest_placed() && free).then_some(addr)
     }
 
-    /// The kernel's own choice. A length that huge pages could fill is aligned for them, if there is a gap with that much to
-    /// spare.
-    fn search(&self, len: u64, anonymous: bool) -> Option<VirtAddr> {
-        if anonymous && len.is_multiple_of(HUGE) {
-            let padded = self.gap(len + HUGE).map(|start| start.align_down(HUGE) + HUGE);
-            if padded.is_some() {
-                return padded;
-            }
+    /// The hint, if there is one and the range from there is free, or the kernel's own choice.
+    fn at_or_anywhere(&self, hint: u64, len: u64) -> Option<u64> {
+        let wanted = if hint == 0 { None } else { self.free_at(hint, len) };
+        wanted.or_else(|| self.gap(len).map(VirtAddr::get))
+    }
+
+    /// An address that agrees with `offset` as to huge pages, if there is a gap with one to spare; the hint, if all of that is free
+    /// there.
+    fn agreeing(&self, hint: u64, len: u64, offset: u64) -> Option<u64> {
+        let padded = len + HUGE;
+        offset.checked_add(padded)?;
+        let found = self.at_or_anywhere(hint, padded)?;
+        if found == hint {
+            return Some(hint);
         }
-        self.gap(len)
+        match offset.wrapping_sub(found) % HUGE {
+            0 => Some(found + HUGE),
+            behind => Some(found + behind),
+        }
     }
 
     /// Room for `len` bytes from a multiple of `align` on.

@@ -25,7 +25,8 @@ impl<M: Machine> AddressSpace<M> {
         }
         let range = PageRange::from_len(VirtAddr::new(start), len).ok_or(Errno::EINVAL)?;
         let (vma, object) = self.one_object_throughout(range).ok_or(Errno::EINVAL)?;
-        let offset = page.checked_mul(PAGE_SIZE).ok_or(Errno::EOVERFLOW)?;
+        // One that is no number of bytes is past the end of any file: for `mmap` to say, after what it looks at before.
+        let offset = page.saturating_mul(PAGE_SIZE) & !(PAGE_SIZE - 1);
         let mut map_flags = flags & u64::from(linux::MAP_NONBLOCK)
             | u64::from(linux::MAP_SHARED | linux::MAP_FIXED | linux::MAP_POPULATE);
         if vma.flags.contains(VmaFlags::LOCKED) {

@@ -2,7 +2,7 @@
 
 use super::AddressSpace;
 use super::map::{MAY_ALL, prot_of};
-use super::place::{Placement, Wish};
+use super::place::{Huge, Placement, Wish};
 use crate::machine::Machine;
 use crate::object::Object;
 use crate::vma::{Backing, Prot, Vma, VmaFlags};
@@ -22,7 +22,7 @@ impl<M: Machine> AddressSpace<M> {
         let range = self.view().place(Placement {
             wish: Wish::Hint(addr),
             len,
-            anonymous: false,
+            huge: Huge::Never,
         })?;
         self.tree.reserve(1)?;
         let id = self.objects.enter(object)?;
