@@ -1,7 +1,7 @@
 //! TLB maintenance, one instruction a function. The caller decides what to flush and in which order, barriers included.
 //!
-//! One core runs programs, so the forms are those that don't leave it (Arm ARM, D8.17): with more, each becomes its broadcast
-//! form here.
+//! One core runs programs, so the forms are those that don't leave it, TLBIs and barriers alike (Arm ARM, D8.17): with more, each
+//! becomes its broadcast form here.
 
 use core::arch::asm;
 use mm::machine::{PageOperand, RangeOperand, Reach};
@@ -10,14 +10,14 @@ use mm::machine::{PageOperand, RangeOperand, Reach};
 #[inline(always)]
 pub(crate) fn dsb_stores() {
     // SAFETY: a barrier. It may touch memory as far as the compiler knows, so no access moves across it.
-    unsafe { asm!("dsb ishst", options(nostack, preserves_flags)) }
+    unsafe { asm!("dsb nshst", options(nostack, preserves_flags)) }
 }
 
 /// Completes earlier TLBIs, and all accesses before.
 #[inline(always)]
 pub(crate) fn dsb() {
     // SAFETY: as above.
-    unsafe { asm!("dsb ish", options(nostack, preserves_flags)) }
+    unsafe { asm!("dsb nsh", options(nostack, preserves_flags)) }
 }
 
 /// What follows sees what the barriers before completed.

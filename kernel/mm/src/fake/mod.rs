@@ -6,6 +6,9 @@
 //! - The [TLB](tlb) logs every instruction, remembers translations and cached walks like a real one, and answers an access
 //!   from what it remembers.
 
+mod audit;
+#[cfg(test)]
+pub(crate) mod audited;
 #[cfg(test)]
 pub(crate) mod heap;
 mod memory;

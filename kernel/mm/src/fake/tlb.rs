@@ -5,6 +5,7 @@
 //! past, or as a frame that is given back while it is still remembered.
 
 use super::FakeMachine;
+use super::audit::Audit;
 use crate::machine::{Asid, MmuFeatures, PageOperand, PhysMap, RangeOperand, Reach, Tlb};
 use crate::table::{Attributes, Descriptor, Level};
 use crate::{Access, PAGE_SHIFT, PAGE_SIZE, PhysAddr, VirtAddr};
@@ -60,11 +61,13 @@ pub(super) struct Model {
     leaves: BTreeMap<Key, Descriptor>,
     tables: BTreeMap<Key, PhysAddr>,
     speculation: Option<Speculation>,
+    pub(super) audit: Audit,
 }
 
 impl Model {
     /// Panics if the TLB could still lead to `frame`.
     pub(super) fn assert_forgotten(&self, frame: PhysAddr) {
+        self.audit.assert_forgotten(frame);
         for ((asid, level, address), leaf) in &self.leaves {
             let offset = frame.get().wrapping_sub(leaf.address().get());
             let stale = offset < level.size();
@@ -79,6 +82,12 @@ impl Model {
                 "table {frame} was given back, but ASID {asid} may still walk through it at {address} ({level:?})"
             );
         }
+    }
+
+    /// Remembers a page or block.
+    fn learn(&mut self, (asid, level, base): Key, leaf: Descriptor) {
+        self.leaves.insert((asid, level, base), leaf);
+        self.audit.learn(asid, level, base, leaf);
     }
 
     fn forget(&mut self, asid: u16, start: VirtAddr, bytes: u64, reach: Reach) {
@@ -185,7 +194,7 @@ impl FakeMachine {
                 }
                 _ => {
                     let leaf = self.set_accessed(slot, entry)?;
-                    self.state().tlb.leaves.insert(key(level), leaf);
+                    self.state().tlb.learn(key(level), leaf);
                     return Ok((level, leaf));
                 }
             }
@@ -228,7 +237,7 @@ impl FakeMachine {
                 let dirty = slot.fetch_and(!Attributes::READ_ONLY.bits(), Ordering::Relaxed)
                     & !Attributes::READ_ONLY.bits();
                 let key = (asid.0, level, address.align_down(level.size()));
-                self.state().tlb.leaves.insert(key, Descriptor::from_raw(dirty));
+                self.state().tlb.learn(key, Descriptor::from_raw(dirty));
             }
             return same;
         }
@@ -248,6 +257,7 @@ impl FakeMachine {
 
     fn record(&self, event: Event) {
         self.state().tlb.log.push(event);
+        self.audit(event);
         self.walk_at_once();
     }
 

@@ -2,6 +2,7 @@
 
 use super::PageTables;
 use super::descriptor::{Descriptor, Entry, Leaf};
+use super::gone::Gone;
 use super::level::{ENTRIES, Level};
 use super::page::Table;
 use crate::machine::{Machine, Reach};
@@ -27,7 +28,12 @@ impl<M: Machine> PageTables<M> {
         self.live(parent).set(index, table.entry().detached());
         let range =
             PageRange::from_len(base, Level::Pmd.size()).expect("what is mapped lies below TASK_SIZE");
-        self.flush(range, Reach::Walk);
+        let gone = Gone {
+            level: Level::Pte,
+            table,
+            free: true,
+        };
+        self.flush(range, Reach::Walk, Some(gone));
         self.empty(table, &mut fill);
         self.give_table(table);
         self.pool.keep_for_block();

@@ -2,6 +2,7 @@
 
 use super::PageTables;
 use super::descriptor::Descriptor;
+use super::gone::Gone;
 use super::level::{ENTRIES, Level};
 use super::page::{Table, Word};
 use crate::PageRange;
@@ -203,7 +204,7 @@ impl<M: Machine> PageTables<M> {
     #[inline]
     pub(super) fn take_out(&mut self, range: PageRange) -> Option<(Start, Found)> {
         let (start, found) = self.detach(range)?;
-        self.flush_found(range, found);
+        self.flush_found(range, start, found);
         if found.cut {
             self.split_in(start.level, start.table, range, Some(range));
         }
@@ -277,17 +278,23 @@ impl<M: Machine> PageTables<M> {
 
     /// Flushes what a detach of `range` met, if a TLB can hold any of it.
     #[inline]
-    pub(super) fn flush_found(&mut self, range: PageRange, found: Found) {
+    pub(super) fn flush_found(&mut self, range: PageRange, start: Start, found: Found) {
         let Some(reach) = found.reach() else { return };
         if found.flush_unit == 0 {
-            return self.flush(range, reach);
+            let Start { level, table } = start;
+            let gone = Gone {
+                level,
+                table,
+                free: false,
+            };
+            return self.flush(range, reach, Some(gone));
         }
         let start = range.start().align_down(found.flush_unit);
         let end = range
             .end()
             .align_up(found.flush_unit)
             .and_then(|end| PageRange::new(start, end));
-        self.flush(end.expect("groups end below TASK_SIZE"), reach);
+        self.flush(end.expect("groups end below TASK_SIZE"), reach, None);
     }
 
     /// Detaches what `table` holds of `range`.

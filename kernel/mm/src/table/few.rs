@@ -5,6 +5,7 @@
 use super::PageTables;
 use super::descriptor::Descriptor;
 use super::detach::{Met, detach_words};
+use super::gone::Gone;
 use super::level::{ENTRIES, Level};
 use super::page::{Table, Word};
 use crate::machine::{Machine, Reach};
@@ -181,13 +182,23 @@ impl<M: Machine> PageTables<M> {
     /// Takes all tables of a way below `keeper` out and flushes them. All that is mapped by them lies in `range`. Nobody reaches them
     /// then.
     #[inline(always)]
-    pub(super) fn take_out_all(&mut self, range: PageRange, keeper: &Keeper) {
+    pub(super) fn take_out_all<const LEVEL: usize>(
+        &mut self,
+        range: PageRange,
+        way: &Way<LEVEL>,
+        keeper: &Keeper,
+    ) {
         let (table, index) = keeper.step;
         // The hardware does not update table entries: there is no need for an atomic.
         self.live(table).set(index, Descriptor::ABSENT);
         table.lose(&self.machine, 1);
         self.counters.written += 1;
-        self.flush(range, Reach::Walk);
+        let gone = Gone {
+            level: const { Level::ALL[LEVEL] },
+            table: way.table(),
+            free: true,
+        };
+        self.flush(range, Reach::Walk, Some(gone));
     }
 
     /// Gives back the tables above the one at the end of `way` that were taken out with it.
@@ -221,7 +232,12 @@ impl<M: Machine> PageTables<M> {
         let met = detach_words(&self.machine, level, self.live(table).words(entries.clone()));
         self.counters.written += met.valid() as u64;
         if let Some(reach) = met.reach(level) {
-            self.flush(range, reach);
+            let gone = Gone {
+                level,
+                table,
+                free: false,
+            };
+            self.flush(range, reach, Some(gone));
         }
         met
     }

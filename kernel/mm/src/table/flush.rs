@@ -1,21 +1,21 @@
 //! What is flushed, by which instructions, with which barriers.
 
 use super::PageTables;
+use super::gone::{Gone, PageList};
 use crate::machine::{Asid, Machine, MmuFeatures, PageOperand, RangeOperand, Reach};
 use crate::{PAGE_SIZE, PageRange};
 
-/// How many TLBIs by address are worth more than the refills after one that empties the whole address space.
-const MAX_PAGES: u64 = 64;
-/// The same for TLBIs by range.
+/// How many TLBIs by range are worth more than the refills after one that empties the whole address space.
 const MAX_RANGES: u64 = 8;
 
 impl<M: Machine> PageTables<M> {
     /// Makes earlier stores to tables visible to every walker, removes what TLBs remember of `range`, and waits until
-    /// every access that used it is complete. With [`Reach::Walk`] also the tables on the way are forgotten.
+    /// every access that used it is complete. With [`Reach::Walk`] also the tables on the way are forgotten. Where that takes
+    /// a TLBI a page, those are named that were `gone`, if it is said where to look for them.
     #[inline(always)]
-    pub(super) fn flush(&mut self, range: PageRange, reach: Reach) {
+    pub(super) fn flush(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) {
         self.machine.dsb_stores();
-        self.invalidate(range, reach);
+        self.invalidate(range, reach, gone);
         self.machine.dsb();
         self.counters.dsb += 2;
         if self.machine.features().contains(MmuFeatures::REPEAT_FLUSH) {
@@ -27,14 +27,14 @@ impl<M: Machine> PageTables<M> {
     /// TLBI the second does not.
     #[cold]
     fn repeat(&mut self, range: PageRange, reach: Reach) {
-        self.invalidate(first_page(range), reach);
+        self.invalidate(first_page(range), reach, None);
         self.machine.dsb();
         self.counters.dsb += 1;
     }
 
     /// The TLBIs alone.
     #[inline(always)]
-    fn invalidate(&mut self, range: PageRange, reach: Reach) {
+    fn invalidate(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) {
         let pages = range.pages();
         let by_range = self.machine.features().contains(MmuFeatures::TLB_RANGE);
         if by_range && (2..=RangeOperand::FEW_PAGES).contains(&pages) {
@@ -50,26 +50,33 @@ impl<M: Machine> PageTables<M> {
             self.machine.tlbi_range(operand, reach);
             self.counters.tlbi_range += 1;
         } else {
-            self.invalidate_many(range, reach, by_range);
+            self.invalidate_many(range, reach, gone);
         }
     }
 
     /// The TLBIs of a range that takes more than one.
     #[inline(never)]
-    fn invalidate_many(&mut self, range: PageRange, reach: Reach, by_range: bool) {
-        let (asid, pages) = (self.asid, range.pages());
-        if by_range && pages <= MAX_RANGES * RangeOperand::MAX_PAGES {
-            self.invalidate_ranges(asid, range, reach);
-        } else if !by_range && pages <= MAX_PAGES {
-            for page in 0..pages {
-                let page = range.start() + page * PAGE_SIZE;
-                self.machine.tlbi_page(PageOperand::new(asid, page), reach);
+    fn invalidate_many(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) {
+        if self.machine.features().contains(MmuFeatures::TLB_RANGE) {
+            if range.pages() <= MAX_RANGES * RangeOperand::MAX_PAGES {
+                return self.invalidate_ranges(self.asid, range, reach);
             }
-            self.counters.tlbi_page += pages;
-        } else {
-            self.machine.tlbi_asid(PageOperand::whole(asid));
-            self.counters.tlbi_asid += 1;
+        } else if let Some(list) = PageList::whole(range, gone).or_else(|| self.list_gone(gone?, range)) {
+            return self.invalidate_pages(&list, reach);
         }
+        self.invalidate_all();
+    }
+
+    fn invalidate_pages(&mut self, list: &PageList, reach: Reach) {
+        for page in list.pages() {
+            self.machine.tlbi_page(PageOperand::new(self.asid, *page), reach);
+        }
+        self.counters.tlbi_page += list.pages().len() as u64;
+    }
+
+    fn invalidate_all(&mut self) {
+        self.machine.tlbi_asid(PageOperand::whole(self.asid));
+        self.counters.tlbi_asid += 1;
     }
 
     fn invalidate_ranges(&mut self, asid: Asid, range: PageRange, reach: Reach) {

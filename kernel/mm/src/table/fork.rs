@@ -113,11 +113,14 @@ impl<M: Machine> PageTables<M> {
 
     /// Detaches everything, and flushes it.
     fn detach_root(&mut self) {
+        if self.root.occupancy(&self.machine) == 0 {
+            return;
+        }
         for word in self.live(self.root).words(0..ENTRIES) {
             word.set(word.get().detached());
         }
         let all = PageRange::between(VirtAddr::new(0), VirtAddr::new(TASK_SIZE));
-        self.flush(all, Reach::Walk);
+        self.flush(all, Reach::Walk, None);
     }
 
     fn attach_root(&mut self) {

@@ -23,6 +23,7 @@ mod detach;
 mod few;
 mod flush;
 mod fork;
+mod gone;
 mod guard;
 mod leaves;
 pub mod level;

@@ -29,7 +29,7 @@ impl<M: Machine> PageTables<M> {
             None => self.protect_all(range, &mut edit),
         };
         if outdated {
-            self.flush(range, Reach::Leaf);
+            self.flush(range, Reach::Leaf, None);
         }
     }
 

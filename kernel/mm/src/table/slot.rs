@@ -200,10 +200,11 @@ impl<M: Machine> Slot<'_, M> {
         });
         let broken = !now.is_valid() && old.is_valid();
         tables.counters.written += 1 + broken as u64;
-        if now.outdates(old, level) {
+        let flushed = now.outdates(old, level);
+        if flushed {
             let base = address.align_down(level.size());
             let range = PageRange::from_len(base, PAGE_SIZE).expect("a mapped page lies below TASK_SIZE");
-            tables.flush(range, Reach::Leaf);
+            tables.flush(range, Reach::Leaf, None);
         }
         if broken {
             table.live(&tables.machine).set(index, edit(old));
@@ -211,7 +212,10 @@ impl<M: Machine> Slot<'_, M> {
         if edit(old).is_contiguous(level) {
             table.note_contiguous(&tables.machine);
         }
-        tables.order_stores();
+        // A flush has made visible what came before it.
+        if broken || !flushed {
+            tables.order_stores();
+        }
         Leaf {
             address: old.address(),
             attributes: old.attributes(),

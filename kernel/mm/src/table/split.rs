@@ -34,7 +34,7 @@ impl<M: Machine> PageTables<M> {
         let Some((start, found)) = self.detach(range) else {
             return;
         };
-        self.flush_found(range, found);
+        self.flush_found(range, start, found);
         self.split_in(start.level, start.table, range, None);
         self.publish();
     }

@@ -77,7 +77,7 @@ impl<M: Machine> PageTables<M> {
             }
             Few::Part => {}
             Few::All { keeper, .. } => {
-                self.take_out_all(range, &keeper);
+                self.take_out_all(range, &way, &keeper);
                 self.give_above(&way, &keeper);
             }
         }

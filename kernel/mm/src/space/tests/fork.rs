@@ -19,7 +19,7 @@ impl World {
         let asid = Asid(self.space.asid().0 + 1);
         World {
             machine: self.machine.clone(),
-            space: self.space.fork(asid).expect("memory"),
+            space: Audited::new(self.space.fork(asid).expect("memory")),
             has_company: true,
             objects: Vec::new(),
         }

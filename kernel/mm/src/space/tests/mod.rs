@@ -3,6 +3,7 @@
 mod advise;
 mod contents;
 mod fault;
+mod flushes;
 mod footprint;
 mod fork;
 mod free;
@@ -32,7 +33,8 @@ mod zeros;
 
 use super::{AddressSpace, Backing, Capabilities, Layout, Limits, MapRequest, Overcommit, OvercommitPolicy};
 use crate::fake::FakeMachine;
-use crate::machine::Asid;
+use crate::fake::audited::Audited;
+use crate::machine::{Asid, MmuFeatures};
 use crate::object::Object;
 use crate::{Access, Errno, FaultError, PAGE_SIZE, TASK_SIZE, VirtAddr};
 use std::format;
@@ -70,7 +72,8 @@ pub(super) const DONTUNMAP: u64 = 4;
 /// A machine with one address space, and a program that looks at it.
 pub(super) struct World {
     pub(super) machine: FakeMachine,
-    pub(super) space: AddressSpace<FakeMachine>,
+    /// Every call's flushes are audited.
+    pub(super) space: Audited<AddressSpace<FakeMachine>>,
     /// Whether another address space lives on the same machine, so that its frames cannot be counted at the end.
     pub(super) has_company: bool,
     /// What a test has opened.
@@ -83,11 +86,19 @@ impl World {
     }
 
     pub(super) fn with_limits(limits: Limits) -> Self {
-        let machine = FakeMachine::new(8192);
+        Self::on(FakeMachine::new(8192), limits)
+    }
+
+    /// On a machine with these features.
+    pub(super) fn with_features(features: MmuFeatures) -> Self {
+        Self::on(FakeMachine::with_features(8192, features), Limits::default())
+    }
+
+    fn on(machine: FakeMachine, limits: Limits) -> Self {
         let space = AddressSpace::new(machine.clone(), Asid(1), limits, Layout::default());
         Self {
             machine,
-            space: space.expect("a frame for the top table"),
+            space: Audited::new(space.expect("a frame for the top table")),
             has_company: false,
             objects: Vec::new(),
         }
@@ -270,7 +281,8 @@ impl Drop for World {
         // A machine of its own, because a test may have used up this one's memory.
         let other = FakeMachine::new(1);
         let empty = AddressSpace::new(other, Asid(2), Limits::default(), Layout::default());
-        drop(std::mem::replace(&mut self.space, empty.expect("a frame")));
+        let empty = Audited::new(empty.expect("a frame"));
+        drop(std::mem::replace(&mut self.space, empty));
         assert_eq!(self.machine.frames_in_use(), 0, "frames were lost");
     }
 }

@@ -70,7 +70,8 @@ struct Model {
 
 impl Model {
     fn new(seed: u64) -> Self {
-        let world = World::new();
+        let features = MmuFeatures::from_bits_truncate(seed as u32);
+        let world = World::with_features(features);
         let object = world.memory(OBJECT);
         Self {
             world,

@@ -145,7 +145,7 @@ impl<M: Machine> PageTables<M> {
                 met.present()
             }
             Few::All { count, keeper } => {
-                self.take_out_all(source, &keeper);
+                self.take_out_all(source, way, &keeper);
                 if target == table {
                     // This very table hangs at the target: it is put back where it was.
                     self.shift_few(table, entries, at);
@@ -193,7 +193,7 @@ impl<M: Machine> PageTables<M> {
             }
             // The table comes along.
             Few::All { count, keeper } => {
-                self.take_out_all(source, &keeper);
+                self.take_out_all(source, way, &keeper);
                 self.shift_few(table, entries, at);
                 self.hang(table, Some((way, &keeper)), goal);
                 count

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Access;
 use crate::PhysAddr;
+use crate::fake::audited::Audited;
 use crate::fake::tlb::Fault;
 use crate::machine::{MmuFeatures, Tlb};
 use crate::table::page::Table;
@@ -19,7 +20,7 @@ pub(super) enum Page {
 
 pub(super) struct Pair {
     pub(super) machine: FakeMachine,
-    pub(super) tables: PageTables<FakeMachine>,
+    pub(super) tables: Audited<PageTables<FakeMachine>>,
     pub(super) model: BTreeMap<u64, Page>,
 }
 
@@ -29,7 +30,7 @@ impl Pair {
         let tables = PageTables::new(machine.clone(), Asid(5)).expect("a frame for the root");
         Self {
             machine,
-            tables,
+            tables: Audited::new(tables),
             model: BTreeMap::new(),
         }
     }
@@ -50,7 +51,7 @@ impl Pair {
             address: frame.into_raw(),
             attributes,
         };
-        match self.tables.map(VirtAddr::new(page * PAGE_SIZE), leaf) {
+        match self.tables.unaudited().map(VirtAddr::new(page * PAGE_SIZE), leaf) {
             Ok(()) => drop(self.model.insert(page, Page::Mapped(leaf))),
             Err(OutOfMemory) => give_back(&self.machine, Level::Pte, leaf),
         }
@@ -163,7 +164,13 @@ impl Pair {
                 address: frame.address(),
                 attributes: attributes | Attributes::CONTIGUOUS,
             };
-            if page - first < 16 && self.tables.map(VirtAddr::new(page * PAGE_SIZE), leaf).is_ok() {
+            if page - first < 16
+                && self
+                    .tables
+                    .unaudited()
+                    .map(VirtAddr::new(page * PAGE_SIZE), leaf)
+                    .is_ok()
+            {
                 self.model.insert(page, Page::Mapped(leaf));
                 let _ = frame.into_raw();
             } else {

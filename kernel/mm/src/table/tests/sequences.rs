@@ -86,6 +86,41 @@ fn without_ranges_a_flush_is_by_address_up_to_a_limit() {
 }
 
 #[test]
+fn without_ranges_a_flush_names_what_was_there_and_nothing_else() {
+    let mut pair = with_pages(HARDWARE, 512, 4);
+    pair.map_block(2048, RW);
+    pair.map(600, RW.not_accessed());
+    pair.map(800, RW);
+    pair.map(5000, RW);
+    pair.machine.take_log();
+    let flush = |pages: &[u64], reach| {
+        let pages = pages.iter().map(|page| Page(ASID, at(*page), reach));
+        let mut log = vec![DsbStores];
+        log.extend(pages);
+        log.push(Dsb);
+        log
+    };
+    // The table that goes along is named by the pages in it.
+    let log = relocated(&mut pair, pages(512, 512), 6 * 512);
+    assert_eq!(log[..7], flush(&[512, 513, 514, 515, 800], Reach::Walk));
+    pair.finish();
+}
+
+#[test]
+fn without_ranges_a_table_that_nobody_accessed_is_named_once() {
+    let mut pair = Pair::new(4096, HARDWARE);
+    (600..700).for_each(|page| pair.map(page, RW.not_accessed()));
+    pair.map(5000, RW);
+    pair.machine.take_log();
+    pair.unmap(pages(550, 200));
+    assert_eq!(
+        pair.machine.take_log(),
+        [DsbStores, Page(ASID, at(550), Reach::Walk), Dsb]
+    );
+    pair.finish();
+}
+
+#[test]
 fn a_machine_with_the_erratum_repeats_the_flush() {
     let mut pair = with_pages(HARDWARE | MmuFeatures::REPEAT_FLUSH, 512, 4);
     let page = Page(ASID, at(513), Reach::Leaf);

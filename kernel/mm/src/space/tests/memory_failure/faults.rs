@@ -77,7 +77,7 @@ fn copies_on_write() {
         let space = parent.space.fork(Asid(children)).expect("memory");
         World {
             machine: parent.machine.clone(),
-            space,
+            space: Audited::new(space),
             has_company: true,
             objects: Vec::new(),
         }

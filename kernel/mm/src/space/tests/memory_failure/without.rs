@@ -60,7 +60,7 @@ fn the_end_of_an_address_space() {
         without_memory(&mut world, |_| drop(child));
         let machine = world.machine.clone();
         let replacement = AddressSpace::new(machine, Asid(2), Limits::default(), Layout::default());
-        let space = core::mem::replace(&mut world.space, replacement.expect("a frame"));
+        let space = core::mem::replace(&mut world.space, Audited::new(replacement.expect("a frame")));
         without_memory(&mut world, |_| drop(space));
     }
 }
