@@ -1,9 +1,9 @@
 //! What is flushed, by which instructions, with which barriers.
 
 use super::PageTables;
-use super::gone::{Gone, PageList};
+use super::gone::{Gone, MAX_PAGES};
 use crate::machine::{Asid, Machine, MmuFeatures, PageOperand, RangeOperand, Reach};
-use crate::{PAGE_SIZE, PageRange};
+use crate::{PAGE_SIZE, PageRange, VirtAddr};
 
 /// How many TLBIs by range are worth more than the refills after one that empties the whole address space.
 const MAX_RANGES: u64 = 8;
@@ -61,17 +61,21 @@ impl<M: Machine> PageTables<M> {
             if range.pages() <= MAX_RANGES * RangeOperand::MAX_PAGES {
                 return self.invalidate_ranges(self.asid, range, reach);
             }
-        } else if let Some(list) = PageList::whole(range, gone).or_else(|| self.list_gone(gone?, range)) {
-            return self.invalidate_pages(&list, reach);
+        } else if range.pages() <= MAX_PAGES as u64 && gone.is_none_or(|gone| self.was_full(gone, range)) {
+            let page = |index: usize| range.start() + index as u64 * PAGE_SIZE;
+            return self.invalidate_pages((0..range.pages() as usize).map(page), reach);
+        } else if let Some(list) = gone.and_then(|gone| self.list_gone(gone, range)) {
+            return self.invalidate_pages(list.pages().iter().copied(), reach);
         }
         self.invalidate_all();
     }
 
-    fn invalidate_pages(&mut self, list: &PageList, reach: Reach) {
-        for page in list.pages() {
-            self.machine.tlbi_page(PageOperand::new(self.asid, *page), reach);
+    #[inline]
+    fn invalidate_pages(&mut self, pages: impl ExactSizeIterator<Item = VirtAddr>, reach: Reach) {
+        self.counters.tlbi_page += pages.len() as u64;
+        for page in pages {
+            self.machine.tlbi_page(PageOperand::new(self.asid, page), reach);
         }
-        self.counters.tlbi_page += list.pages().len() as u64;
     }
 
     fn invalidate_all(&mut self) {

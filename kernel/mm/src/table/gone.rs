@@ -7,10 +7,10 @@ use super::detach::Extent;
 use super::level::Level;
 use super::page::Table;
 use crate::machine::Machine;
-use crate::{PAGE_SIZE, PageRange, VirtAddr};
+use crate::{PageRange, VirtAddr};
 
 /// How many TLBIs by address are worth more than the refills after one that empties the whole address space.
-const MAX_PAGES: usize = 64;
+pub(super) const MAX_PAGES: usize = 64;
 /// How many entries are looked at for them: a leaf table, and the way to it.
 const MAX_LOOKS: usize = 640;
 
@@ -39,16 +39,6 @@ impl PageList {
         }
     }
 
-    /// All pages of a range of which nobody knows what was `gone`; `None` if there are too many.
-    pub(super) fn whole(range: PageRange, gone: Option<Gone>) -> Option<Self> {
-        let mut list = Self::new();
-        if gone.is_some() || range.pages() > MAX_PAGES as u64 {
-            return None;
-        }
-        (0..range.pages()).try_for_each(|page| list.add(range.start() + page * PAGE_SIZE))?;
-        Some(list)
-    }
-
     pub(super) fn pages(&self) -> &[VirtAddr] {
         &self.pages[..self.count]
     }
@@ -62,6 +52,12 @@ impl PageList {
 }
 
 impl<M: Machine> PageTables<M> {
+    /// Whether a leaf table that was taken out held every page of `range`, and nothing else: then there is nothing to look for.
+    pub(super) fn was_full(&self, gone: Gone, range: PageRange) -> bool {
+        let is_leaf_table = gone.free && gone.level == Level::Pte;
+        is_leaf_table && gone.table.occupancy(&self.machine) as u64 == range.pages()
+    }
+
     /// What a TLB may hold of `range` after an edit took it out; `None` if that is too much, or not worth a search.
     pub(super) fn list_gone(&mut self, gone: Gone, range: PageRange) -> Option<PageList> {
         let mut list = PageList::new();
