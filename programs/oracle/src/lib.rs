@@ -72,7 +72,16 @@ pub fn run(system: impl System, options: &Options<'_>, scripts: Option<&str>) ->
     for script in scripts.unwrap_or("").split("script ").skip(1) {
         let mut lines = script.lines();
         let name = lines.next().unwrap_or("").trim();
+        if let Some(at) = lines.clone().position(is_unread) {
+            return Err(Trouble::Unread(at + 1));
+        }
         run.script(name, "file", lines.filter_map(Call::parse))?;
     }
     run.end()
+}
+
+/// Whether a line of a script is neither a call nor a note on one: it would be left out in silence.
+fn is_unread(line: &str) -> bool {
+    let is_note = ["#", "hash ", "like "].iter().any(|note| line.starts_with(note));
+    !line.trim().is_empty() && !is_note && Call::parse(line).is_none()
 }

@@ -21,6 +21,8 @@ pub enum Trouble {
     Call(Errno),
     /// Printing failed.
     Print,
+    /// This line behind the name of a script is no call.
+    Unread(usize),
 }
 
 impl fmt::Display for Trouble {
@@ -28,6 +30,7 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Call(errno) => write!(f, "a call that has to succeed gave {errno}"),
             Trouble::Print => f.write_str("standard output takes nothing"),
+            Trouble::Unread(line) => write!(f, "line {line} of a script is no call"),
         }
     }
 }
