@@ -230,3 +230,20 @@ fn a_few_range_instructions_are_better_than_the_whole_address_space_and_many_are
     assert!(log.contains(&Event::Asid(ASID)) && !log.iter().any(|event| matches!(event, Range(..))));
     pair.finish();
 }
+
+#[test]
+fn a_table_taken_out_by_page_names_the_pages_that_were_in_it() {
+    let walk = |page: &u64| Page(ASID, at(*page), Reach::Walk);
+    for present in [&[512, 513, 514, 515][..], &[512, 515], &[513]] {
+        let mut pair = with_pages(HARDWARE, 0, 0);
+        present.iter().for_each(|page| pair.map(*page, RW));
+        pair.machine.take_log();
+        pair.unmap(pages(512, 4));
+        let named: Vec<_> = present.iter().map(walk).collect();
+        assert_eq!(
+            pair.machine.take_log(),
+            [&[DsbStores][..], &named, &[Dsb]].concat()
+        );
+        pair.finish();
+    }
+}
