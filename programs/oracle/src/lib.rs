@@ -73,6 +73,7 @@ pub fn run(system: impl System, options: &Options<'_>, scripts: Option<&str>) ->
         let mut lines = script.lines();
         let name = lines.next().unwrap_or("").trim();
         if let Some(at) = lines.clone().position(is_unread) {
+            run.tell_unread(name, at + 1)?;
             return Err(Trouble::Unread(at + 1));
         }
         run.script(name, "file", lines.filter_map(Call::parse))?;

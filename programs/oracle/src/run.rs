@@ -141,6 +141,15 @@ impl<S: System> Run<S> {
         Ok(())
     }
 
+    /// Prints which line behind a script's name, from 1 on, is no call: `unread NAME LINE`.
+    ///
+    /// # Errors
+    /// Where the output goes nowhere.
+    pub(crate) fn tell_unread(&mut self, name: &str, line: usize) -> Result<(), Trouble> {
+        self.out.print(format_args!("unread {name} {line}\n"))?;
+        Ok(self.out.flush()?)
+    }
+
     /// Prints how often everything was.
     ///
     /// # Errors

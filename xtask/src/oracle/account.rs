@@ -26,9 +26,13 @@ impl Step {
     }
 }
 
+/// The line that the program ends with.
+const DONE: &str = "oracle: done";
+
 /// The last line of a script.
 struct Summary<'a> {
     name: &'a str,
+    calls: &'a str,
     hash: &'a str,
 }
 
@@ -36,7 +40,7 @@ fn summaries(text: &str) -> impl Iterator<Item = Summary<'_>> {
     text.lines().filter_map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["script", name, "calls", _, "hash", hash] => Some(Summary { name, hash }),
+            ["script", name, "calls", calls, "hash", hash] => Some(Summary { name, calls, hash }),
             _ => None,
         }
     })
@@ -47,6 +51,23 @@ pub(crate) fn hashes(text: &str) -> BTreeMap<String, String> {
     summaries(text)
         .map(|summary| (summary.name.to_owned(), summary.hash.to_owned()))
         .collect()
+}
+
+/// Whether the program came to its end.
+pub(super) fn is_done(text: &str) -> bool {
+    text.lines().any(|line| line == DONE)
+}
+
+/// Whether all of a script's calls were answered.
+pub(super) fn is_answered(text: &str, name: &str, calls: usize) -> bool {
+    summaries(text).any(|summary| summary.name == name && summary.calls.parse() == Ok(calls))
+}
+
+/// The call that the program could not read: its script's number, and its own.
+pub(super) fn unread(text: &str) -> Option<(usize, usize)> {
+    let line = text.lines().find_map(|line| line.strip_prefix("unread "))?;
+    let (script, line) = line.split_once(' ')?;
+    Some((script.parse().ok()?, line.parse::<usize>().ok()?.checked_sub(1)?))
 }
 
 /// The names of scripts to which the two did not answer alike, one that did not answer at all among them.
@@ -179,6 +200,16 @@ mod tests {
             (missing(TEXT), class(TEXT, "7")),
             (vec!["mseal".to_owned()], "usual")
         );
+    }
+
+    #[test]
+    fn what_was_not_read_or_answered_is_known() {
+        assert!(is_answered(TEXT, "7", 2));
+        assert!(!is_answered(TEXT, "7", 3) && !is_answered(TEXT, "9", 2));
+        assert!(!is_done(TEXT) && is_done("count munmap ok 3\noracle: done\nmemory free 3\n"));
+        assert_eq!(unread(TEXT), None);
+        let text = TEXT.to_owned() + "unread 9 3\noracle: line 3 of a script is no call\n";
+        assert_eq!(unread(&text), Some((9, 2)));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use super::progress::Progress;
 use super::report::Report;
 use super::script::Kept;
 use super::sides::{Detail, Sides};
-use crate::say;
 
 /// How many seeds are looked at in one boot.
 const SEEDS: usize = 30;
@@ -143,34 +142,6 @@ impl Hunt<'_> {
         };
         progress.hide();
         difference.print(self.shrink);
-        Ok(())
-    }
-
-    /// Runs what is kept: what is known must still differ, what is mended must not.
-    pub(super) fn kept(&self, known: &[Kept], mended: &[Kept], report: &mut Report) -> Result<()> {
-        let all: Vec<&Kept> = known.iter().chain(mended).collect();
-        let scripts: Vec<Vec<String>> = all.iter().map(|kept| kept.calls.clone()).collect();
-        if scripts.is_empty() {
-            return Ok(());
-        }
-        let texts = self.sides.run_scripts(Detail::All, &scripts)?;
-        for (number, kept) in all.iter().enumerate() {
-            let is_known = number < known.len();
-            match Difference::find(&texts, &number.to_string()) {
-                None if is_known => {
-                    let name = &kept.name;
-                    say::note(&format!(
-                        "known difference `{name}` is gone: move it to the regressions"
-                    ));
-                }
-                Some(difference) if !is_known => {
-                    println!("`{}`: {}", kept.name, difference.signature());
-                    difference.print(true);
-                    *report.new.entry(difference.signature()).or_default() += 1;
-                }
-                _ => {}
-            }
-        }
         Ok(())
     }
 }

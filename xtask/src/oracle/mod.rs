@@ -3,13 +3,14 @@
 pub(crate) mod account;
 mod difference;
 mod hunt;
+mod kept;
 mod progress;
 mod report;
 pub(crate) mod script;
 mod shrink;
 pub(crate) mod sides;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +25,7 @@ use crate::{say, setup, workspace};
 use hunt::Hunt;
 use progress::Progress;
 use report::Report;
-use script::REGRESSIONS;
+use script::{Kept, REGRESSIONS};
 use sides::{Detail, Reference, Sides, Subject};
 
 /// How many seeds a boot gets.
@@ -36,8 +37,6 @@ const CLASSES: [&str; 13] = [
     "usual", "moves", "advice", "locks", "seals", "limits", "room", "stripes", "stack", "files", "heap",
     "annex", "huge",
 ];
-/// The line that the program ends with.
-const DONE: &str = "oracle: done";
 /// From when on a run must have met every rule and outcome.
 const COMPLETE: Duration = Duration::from_secs(600);
 
@@ -59,7 +58,7 @@ Examples:
 
 Exit status:
   0  all that differed is known
-  1  it is not, or a run of ten minutes or more did not meet every rule")]
+  1  it is not, or a script was not answered, or a run of ten minutes or more did not meet every rule")]
 pub(crate) struct Oracle {
     /// One seed
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "seconds"])]
@@ -112,26 +111,29 @@ fn parse_seeds(text: &str) -> Result<(u64, u64)> {
 impl Oracle {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
+        let scripts = self.script.as_deref().map(read_scripts).transpose()?;
         let mut sides = self.sides()?;
         leave_out_missing(&mut sides)?;
+        if self.record {
+            return record(&sides);
+        }
+        let (mut report, mut progress) = (Report::default(), Progress::new());
+        if let Some(scripts) = scripts {
+            let texts = kept::compare(&sides, &[], &scripts, &mut report)?;
+            account::add_counts(&texts.linux, &mut report.counts);
+            report.scripts = scripts.len();
+            return Ok(report.print(false));
+        }
         let known = script::read_file(&workspace::root().join(KNOWN))?;
         let hunt = Hunt {
             sides: &sides,
             known: &known,
             shrink: !self.no_shrink,
         };
-        let (mut report, mut progress) = (Report::default(), Progress::new());
-        if self.record {
-            return record(&sides);
-        }
-        if let Some(file) = &self.script {
-            hunt.kept(&[], &script::read_file(file)?, &mut report)?;
-            return Ok(report.print(false));
-        }
         if !self.host {
             // An older Linux answers some of them as Inarch once did.
             let mended = script::read_file(&workspace::root().join(REGRESSIONS))?;
-            hunt.kept(&known, &mended, &mut report)?;
+            kept::compare(&sides, &known, &mended, &mut report)?;
         }
         let (start, end) = self.range();
         let size = if self.host && self.crate_alone {
@@ -264,14 +266,19 @@ impl Oracle {
     }
 }
 
+/// The scripts of a file, one at least.
+fn read_scripts(file: &Path) -> Result<Vec<Kept>> {
+    let scripts = script::read_file(file)?;
+    ensure!(!scripts.is_empty(), "{} holds no script", file.display());
+    Ok(scripts)
+}
+
 /// Writes the hashes of Linux's accounts into the file of the regressions.
 fn record(sides: &Sides) -> Result<ExitCode> {
     let path = workspace::root().join(REGRESSIONS);
-    let scripts: Vec<Vec<String>> = script::read_file(&path)?
-        .into_iter()
-        .map(|kept| kept.calls)
-        .collect();
-    let hashes = account::hashes(&sides.run_scripts(Detail::Hash, &scripts)?.linux);
+    let scripts = script::read_file(&path)?;
+    let texts = kept::run(sides, Detail::Hash, &scripts.iter().collect::<Vec<_>>())?;
+    let hashes = account::hashes(&texts.linux);
     let hashes: Option<Vec<String>> = (0..scripts.len())
         .map(|number| hashes.get(&number.to_string()).cloned())
         .collect();
@@ -286,7 +293,7 @@ fn record(sides: &Sides) -> Result<ExitCode> {
 fn leave_out_missing(sides: &mut Sides) -> Result<()> {
     let texts = sides.run(&["-p".to_owned()], "")?;
     for (system, text) in [("Linux", &texts.linux), ("Inarch", &texts.inarch)] {
-        if !text.lines().any(|line| line == DONE) {
+        if !account::is_done(text) {
             bail!(
                 "the program does not run on {system}, which said:\n{}",
                 text.trim()

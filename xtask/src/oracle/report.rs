@@ -29,6 +29,8 @@ const SEVERAL: [&str; 9] = [
 pub(super) struct Report {
     /// Seeds that were compared.
     pub(super) seeds: u64,
+    /// Scripts of a file that were.
+    pub(super) scripts: usize,
     /// By call and answer, by row, and by outcome: how often.
     pub(super) counts: BTreeMap<String, u64>,
     /// By signature: how often it was new.
@@ -70,16 +72,27 @@ impl Report {
         if !gaps.is_empty() {
             anstream::println!("{} {}", "never met:".red(), gaps.join(", "));
         }
-        println!(
-            "{} seeds, {} calls, {} new differences",
-            self.seeds,
-            self.calls(),
-            self.new.len()
-        );
+        println!("{}", self.closing_line());
         match self.new.is_empty() && self.troubles.is_empty() && gaps.is_empty() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }
+    }
+
+    fn closing_line(&self) -> String {
+        let compared = match self.scripts {
+            0 => format!("{} seeds", self.seeds),
+            scripts => format!("{scripts} scripts"),
+        };
+        let mut line = format!(
+            "{compared}, {} calls, {} new differences",
+            self.calls(),
+            self.new.len()
+        );
+        if !self.troubles.is_empty() {
+            line += &format!(", {} troubles", self.troubles.len());
+        }
+        line
     }
 
     /// How many calls were compared.
@@ -140,6 +153,20 @@ mod tests {
         }
         report.counts.insert("mremap ok".to_owned(), 5);
         assert!(report.gaps().is_empty());
-        assert_eq!(report.calls(), 5);
+        report.seeds = 2;
+        assert_eq!(report.closing_line(), "2 seeds, 5 calls, 0 new differences");
+    }
+
+    #[test]
+    fn scripts_of_a_file_and_troubles_are_counted() {
+        let report = Report {
+            scripts: 1,
+            troubles: vec!["not answered".to_owned()],
+            ..Report::default()
+        };
+        assert_eq!(
+            report.closing_line(),
+            "1 scripts, 0 calls, 0 new differences, 1 troubles"
+        );
     }
 }

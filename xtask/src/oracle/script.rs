@@ -1,8 +1,10 @@
 //! Files of scripts that are kept: each with a name and the reason why it is there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+use crate::workspace;
 
 /// A script that is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,19 @@ pub(crate) struct Kept {
     pub(crate) hash: Option<String>,
     /// The calls.
     pub(crate) calls: Vec<String>,
+    /// The file that it stands in ...
+    file: PathBuf,
+    /// ... and the line of each call there, from 1 on.
+    lines: Vec<usize>,
+}
+
+impl Kept {
+    /// Where a call stands, and the call: `FILE:LINE: CALL`.
+    pub(super) fn place(&self, call: usize) -> String {
+        let line = self.lines.get(call).copied().unwrap_or_default();
+        let text = self.calls.get(call).map_or("", String::as_str);
+        format!("{}:{line}: {text}", workspace::short(&self.file).display())
+    }
 }
 
 /// Scripts that once differed.
@@ -86,15 +101,16 @@ fn fits_word(pattern: &str, word: &str) -> bool {
 /// Reads a file of them.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<Kept>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
-    parse(&text).with_context(|| format!("in {}", path.display()))
+    parse(&text, path).with_context(|| format!("in {}", path.display()))
 }
 
-fn parse(text: &str) -> Result<Vec<Kept>> {
+fn parse(text: &str, file: &Path) -> Result<Vec<Kept>> {
     let mut scripts: Vec<Kept> = Vec::new();
-    for line in text.lines().map(str::trim_end) {
+    for (number, line) in (1..).zip(text.lines().map(str::trim_end)) {
         if let Some(name) = line.strip_prefix("script ") {
             scripts.push(Kept {
                 name: name.to_owned(),
+                file: file.to_owned(),
                 ..Kept::default()
             });
         } else if line.is_empty() || line.starts_with('#') {
@@ -108,7 +124,10 @@ fn parse(text: &str) -> Result<Vec<Kept>> {
                     script.pattern =
                         Some(Pattern::parse(pattern).with_context(|| format!("no pattern: {line}"))?);
                 }
-                None => script.calls.push(line.to_owned()),
+                None => {
+                    script.calls.push(line.to_owned());
+                    script.lines.push(number);
+                }
             }
         } else {
             bail!("a call before the first script: {line}");
@@ -123,12 +142,17 @@ mod tests {
 
     const TEXT: &str = "# All of them.\n\nscript one of them\n# Why.\nlike madvise * * COLD,PAGEOUT = ok / *\nmmap a\nmadvise b\n\nscript two\nread c\n";
 
+    fn parse(text: &str) -> Result<Vec<Kept>> {
+        super::parse(text, Path::new("some/file.txt"))
+    }
+
     #[test]
     fn scripts_are_read() {
         let scripts = parse(TEXT).unwrap();
         assert_eq!(scripts.len(), 2);
         assert_eq!(scripts[0].name, "one of them");
         assert_eq!(scripts[0].calls, ["mmap a", "madvise b"]);
+        assert_eq!(scripts[0].place(1), "some/file.txt:7: madvise b");
         assert_eq!((scripts[1].pattern.is_none(), scripts[1].calls.len()), (true, 1));
         assert!(parse("read c").is_err());
         assert!(parse("script one\nlike nothing").is_err());
