@@ -95,9 +95,13 @@ impl<'a> Table<'a> {
     }
 
     /// How many calls there were.
+    pub(super) fn calls(&self) -> usize {
+        self.rows.len() * FLAGS.len()
+    }
+
+    /// How many there were, and how many of them went another way.
     pub(super) fn summary(&self) -> String {
-        let calls = self.rows.len() * FLAGS.len();
-        format!("{calls} calls, {} differ", self.differences().count())
+        format!("{} calls, {} differ", self.calls(), self.differences().count())
     }
 
     /// The page.
