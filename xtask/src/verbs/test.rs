@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every kind of test in one run.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -135,6 +136,10 @@ impl Test {
     pub(crate) fn run(mut self) -> Result<ExitCode> {
         // One machine at a time: times mean something then, and a board has no second one either.
         self.libtest.test_threads = Some(1);
+        if let Some(path) = &self.libtest.logfile {
+            // libtest-mimic would only find out after everything was built, and panic.
+            File::create(path).with_context(|| format!("no report can be written to {path}"))?;
+        }
         let trials = self.trials()?;
         let conclusion = libtest_mimic::run(&self.libtest, trials);
         if self.libtest.list {
