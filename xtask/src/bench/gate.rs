@@ -4,8 +4,8 @@
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result, bail};
-use libtest_mimic::{Completion, Failed, Trial};
+use anyhow::{Context, Result, anyhow, bail};
+use libtest_mimic::Trial;
 
 use super::output::Run;
 use super::sides::{Side, Sides};
@@ -57,26 +57,16 @@ pub(crate) fn trials(sides: Sides, print_times: bool) -> Result<Vec<Trial>> {
     // All rows come out of one boot, which the first test waits for.
     let run: Arc<OnceLock<Result<Run, String>>> = Arc::default();
     let elf = sides.kernel.elf.clone();
-    let mut trials = vec![report::timed(
-        "bench::no-memory-copy-instructions",
-        print_times,
-        move || {
-            mops::check(&elf).map_err(|error| Failed::from(format!("{error:#}")))?;
-            Ok(Completion::Completed)
-        },
-    )];
+    let name = "bench::no-memory-copy-instructions";
+    let mut trials = vec![report::trial(name, print_times, move || mops::check(&elf))];
     // How long the boot takes and how large the kernel is grows with what it can do: up to what was set once and for all.
     let fixed = [rows::BOOT, rows::IMAGE].map(|name| (name.to_owned(), rows::row(name).reach.unwrap_or(0)));
     let expected = read()?.into_iter().map(|(name, figure)| (name, limit(figure)));
     for (name, most) in expected.chain(fixed) {
         let (sides, run) = (sides.clone(), run.clone());
-        trials.push(report::timed(format!("bench::{name}"), print_times, move || {
+        trials.push(report::trial(format!("bench::{name}"), print_times, move || {
             let run = run.get_or_init(|| measure(&sides).map_err(|error| format!("{error:#}")));
-            let run = run.as_ref().map_err(|error| Failed::from(error.clone()))?;
-            match compare(run, &name, most) {
-                Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(Failed::from(error.to_string())),
-            }
+            compare(run.as_ref().map_err(|error| anyhow!("{error}"))?, &name, most)
         }));
     }
     Ok(trials)

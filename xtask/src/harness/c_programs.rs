@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use libtest_mimic::Trial;
 
-use super::program::{Bench, Case, Expected};
+use super::bench::Bench;
+use super::program::{Case, Expected};
 use super::report;
 use crate::setup::cross::{self, Linking};
 use crate::{command, workspace};

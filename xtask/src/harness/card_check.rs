@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
-use super::program::Bench;
+use super::bench::Bench;
 use super::report;
 use crate::archive::Contents;
 use crate::card::{self, Board, File, START};
@@ -26,13 +26,8 @@ pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>) -> Vec<Trial> {
         if let Some(reason) = &obstacle {
             return report::skipped(name, reason);
         }
-        let (bench, hello) = (bench.clone(), folder.join("hello"));
-        report::timed(name, bench.print_times, move || {
-            match check(board, &bench, &hello) {
-                Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(Failed::from(format!("{error:#}"))),
-            }
-        })
+        let hello = folder.join("hello");
+        bench.trial(name, move |bench| check(board, bench, &hello))
     };
     BOARDS.into_iter().map(one).collect()
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
-use super::program::Bench;
+use super::bench::Bench;
 use super::report;
 use super::u_boot::{self, UBoot};
 use crate::archive::Contents;
@@ -31,13 +31,8 @@ pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>) -> Vec<Trial> {
             Ok(loader) => loader,
             Err(error) => return report::skipped(name, format!("{error:#}")),
         };
-        let (bench, hello) = (bench.clone(), folder.join("hello"));
-        report::timed(name, bench.print_times, move || {
-            match boot(model, &loader, &bench, &hello) {
-                Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(Failed::from(format!("{error:#}"))),
-            }
-        })
+        let hello = folder.join("hello");
+        bench.trial(name, move |bench| boot(model, &loader, bench, &hello))
     };
     Model::ALL.into_iter().map(one).collect()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 use object::{Object, ObjectSection, ObjectSymbol};
 
 use super::report;
@@ -16,13 +16,7 @@ pub(super) fn trial(
     check: impl FnOnce(&[u8]) -> Result<()> + Send + 'static,
 ) -> Trial {
     let kernel = kernel.to_owned();
-    report::timed(name, print_times, move || {
-        let file = std::fs::read(&kernel)?;
-        match check(&file) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:#}"))),
-        }
-    })
+    report::trial(name, print_times, move || check(&std::fs::read(&kernel)?))
 }
 
 /// One instruction (encodings: Arm ARM, C4.1).

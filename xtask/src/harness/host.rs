@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use tinyjson::JsonValue;
 
 use super::report;
@@ -49,12 +49,7 @@ pub(crate) fn trials(arguments: &Arguments, timeout: Duration, print_times: bool
                 continue;
             }
             let executable = executable.clone();
-            let trial = report::timed(full, print_times, move || {
-                match run(&executable, &name, timeout) {
-                    Ok(()) => Ok(Completion::Completed),
-                    Err(error) => Err(Failed::from(format!("{error:#}"))),
-                }
-            });
+            let trial = report::trial(full, print_times, move || run(&executable, &name, timeout));
             trials.push(trial.with_ignored_flag(ignored && !arguments.include_ignored));
         }
     }
@@ -209,14 +204,11 @@ pub(crate) fn doc_trial(package: &'static str, print_times: bool) -> Option<Tria
     if list.as_ref().is_ok_and(|list| !list.contains(": test")) {
         return None;
     }
-    Some(report::timed(
-        format!("host::{package}::documentation"),
-        print_times,
-        move || match list.and_then(|_| doc_tests(package, &[])) {
-            Ok(_) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:#}"))),
-        },
-    ))
+    let name = format!("host::{package}::documentation");
+    Some(report::trial(name, print_times, move || {
+        list?;
+        doc_tests(package, &[]).map(drop)
+    }))
 }
 
 fn doc_tests(package: &str, more: &[&str]) -> Result<String> {

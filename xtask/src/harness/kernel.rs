@@ -1,17 +1,15 @@
 //! In-kernel tests as trials. One machine is kept alive from test to test and booted again after a failure.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::Result;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
+use super::bench::Bench;
 use super::report;
-use super::session::{InQemu, Session, Verdict};
-use crate::compile::Kernel;
+use super::session::{InQemu, Session};
 use crate::console::Annotator;
-use crate::qemu::machine::{Debugger, Load, Machine, Serial};
+use crate::qemu::machine::{Load, Machine, Serial};
 
 /// The models that the tests run on unless one was chosen: one with all of the newer features, an in-order core without any, and
 /// two between, the second of which keeps access and dirty state by itself.
@@ -20,25 +18,6 @@ const MODELS: [&str; 4] = ["max", "cortex-a53", "cortex-a72", "cortex-a76"];
 const SPACES: &str = "memory::spaces";
 /// What says so on the kernel's command line.
 const NOT_HUGE: &str = "transparent_hugepage=never";
-
-/// What it takes to boot the harness.
-#[derive(Clone, Debug)]
-pub(crate) struct Bench {
-    /// The kernel with in-kernel tests.
-    pub(crate) kernel: Kernel,
-    /// QEMU.
-    pub(crate) qemu: PathBuf,
-    /// The machine.
-    pub(crate) machine: Machine,
-    /// The words of the kernel's command line.
-    pub(crate) words: Vec<String>,
-    /// How long one test may take.
-    pub(crate) timeout: Duration,
-    /// Whether the machine waits for a debugger.
-    pub(crate) debugger: Debugger,
-    /// Whether the time of each test is printed.
-    pub(crate) print_times: bool,
-}
 
 /// The machine that runs at present, if one does. There is never more than one.
 #[derive(Default)]
@@ -51,7 +30,7 @@ pub(crate) fn trials(bench: &Bench, machines: &[Machine]) -> Vec<Trial> {
     let mut current = Current::default();
     let names = match current
         .session(bench)
-        .and_then(|session| session.list(bench.timeout))
+        .and_then(|session| session.list(bench.patience()))
     {
         Ok(names) => names,
         Err(error) => return vec![report::failing("kernel::list", format!("{error:#}"))],
@@ -64,7 +43,7 @@ pub(crate) fn trials(bench: &Bench, machines: &[Machine]) -> Vec<Trial> {
             ..bench.clone()
         });
         for name in &names {
-            trials.push(trial(name, bench.clone(), current.clone()));
+            trials.push(trial(name, &bench, current.clone()));
         }
         let words = [bench.words.clone(), vec![NOT_HUGE.to_owned()]].concat();
         let bench = Arc::new(Bench {
@@ -72,7 +51,7 @@ pub(crate) fn trials(bench: &Bench, machines: &[Machine]) -> Vec<Trial> {
             ..(*bench).clone()
         });
         for name in names.iter().filter(|name| name.contains(SPACES)) {
-            trials.push(trial(name, bench.clone(), current.clone()));
+            trials.push(trial(name, &bench, current.clone()));
         }
     }
     trials
@@ -87,41 +66,35 @@ pub(crate) fn models(machine: &Machine) -> Vec<Machine> {
     MODELS.into_iter().map(with).collect()
 }
 
-fn trial(test: &str, bench: Arc<Bench>, current: Arc<Mutex<Current>>) -> Trial {
+fn trial(test: &str, bench: &Arc<Bench>, current: Arc<Mutex<Current>>) -> Trial {
     let test = test.to_owned();
-    let name = format!("kernel::{}::{test}", bench.name());
-    report::timed(name, bench.print_times, move || {
+    bench.trial(format!("kernel::{}::{test}", name(bench)), move |bench| {
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
-        match current.run(&bench, &test) {
-            Verdict::Passed => Ok(Completion::Completed),
-            Verdict::Failed(message) => Err(Failed::from(message)),
-        }
+        current.run(bench, &test)
     })
 }
 
 impl Current {
-    fn run(&mut self, bench: &Bench, test: &str) -> Verdict {
-        let timeout = bench.patience();
-        let verdict = match self.session(bench) {
-            Ok(session) => session.run(test, timeout),
-            Err(error) => Verdict::Failed(format!("{error:#}")),
-        };
-        if verdict != Verdict::Passed {
+    fn run(&mut self, bench: &Bench, test: &str) -> Result<()> {
+        let result = self
+            .session(bench)
+            .and_then(|session| session.run(test, bench.patience()));
+        if result.is_err() {
             self.session = None;
         }
-        verdict
+        result
     }
 
     /// The machine of this name, booted if another runs or none.
     fn session(&mut self, bench: &Bench) -> Result<&mut Session<InQemu>> {
-        let name = bench.name();
+        let name = name(bench);
         if let Some((running, session)) = self.session.take() {
             if running == name {
                 return Ok(&mut self.session.insert((running, session)).1);
             }
             session.exit();
         }
-        let session = bench.boot()?;
+        let session = boot(bench)?;
         Ok(&mut self.session.insert((name, session)).1)
     }
 }
@@ -134,34 +107,25 @@ impl Drop for Current {
     }
 }
 
-impl Bench {
-    /// The model, and the word that makes the command line an unusual one.
-    fn name(&self) -> String {
-        let model = self.machine.name();
-        match self.words.iter().any(|word| word == NOT_HUGE) {
-            true => format!("{model}::{NOT_HUGE}"),
-            false => model.to_owned(),
-        }
+/// The machine's model, and the word that makes the command line an unusual one.
+fn name(bench: &Bench) -> String {
+    let model = bench.machine.name();
+    match bench.words.iter().any(|word| word == NOT_HUGE) {
+        true => format!("{model}::{NOT_HUGE}"),
+        false => model.to_owned(),
     }
+}
 
-    fn boot(&self) -> Result<Session<InQemu>> {
-        let load = Load {
-            kernel: &self.kernel,
-            archive: None,
-            words: &self.words,
-        };
-        let mut command = self
-            .machine
-            .command(&self.qemu, &load, Serial::Both, self.debugger)?;
-        let annotator = Arc::new(Annotator::new(self.kernel.elf.clone()));
-        Session::start(&mut command, &annotator, self.patience())
-    }
-
-    /// How long to wait. Somebody with a debugger has time.
-    fn patience(&self) -> Duration {
-        match self.debugger {
-            Debugger::None => self.timeout,
-            Debugger::Waits => Duration::from_secs(24 * 3600),
-        }
-    }
+/// Boots the harness.
+fn boot(bench: &Bench) -> Result<Session<InQemu>> {
+    let load = Load {
+        kernel: &bench.kernel,
+        archive: None,
+        words: &bench.words,
+    };
+    let mut command = bench
+        .machine
+        .command(&bench.qemu, &load, Serial::Both, bench.debugger)?;
+    let annotator = Arc::new(Annotator::new(bench.kernel.elf.clone()));
+    Session::start(&mut command, &annotator, bench.patience())
 }

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Result;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
-use super::program::Bench;
+use super::bench::Bench;
 use super::report;
 use super::u_boot::{self, UBoot};
 use crate::archive::{self, Contents};
@@ -95,13 +95,8 @@ pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>) -> Vec<Trial> {
             trials.push(match loader.clone() {
                 Err(reason) => report::skipped(name, reason),
                 Ok(loader) => {
-                    let (bench, hello) = (bench.clone(), folder.join("hello"));
-                    report::timed(name, bench.print_times, move || {
-                        match load.run(&loader, &bench, &hello) {
-                            Ok(()) => Ok(Completion::Completed),
-                            Err(error) => Err(Failed::from(format!("{error:#}"))),
-                        }
-                    })
+                    let hello = folder.join("hello");
+                    bench.trial(name, move |bench| load.run(&loader, bench, &hello))
                 }
             });
         }

@@ -7,6 +7,7 @@
 //! | `program::TEST` | a program in a machine of its own: its output and exit status are compared |
 //! | `boot::TEST` | the same, for the kind of machine |
 
+pub(crate) mod bench;
 pub(crate) mod boards;
 pub(crate) mod boots;
 pub(crate) mod c_programs;

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use ::push::Ending;
 use anyhow::{Result, anyhow, bail};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
 use super::program::Case;
 use super::report;
-use super::session::{Console, End, Session, Verdict};
+use super::session::{Console, End, Session};
 use crate::archive::{self, Contents};
 use crate::compile::Kernel;
 use crate::console::{Annotator, Writer};
@@ -95,16 +95,15 @@ impl Board {
             .ok_or_else(|| anyhow!("there is no session"))
     }
 
-    fn run_in_kernel(&mut self, kernel: &Kernel, test: &str) -> Verdict {
+    fn run_in_kernel(&mut self, kernel: &Kernel, test: &str) -> Result<()> {
         let timeout = self.timeout;
-        let verdict = match self.session(kernel, &mut Advice) {
-            Ok(session) => session.run(test, timeout),
-            Err(error) => Verdict::Failed(format!("{error:#}")),
-        };
-        if verdict != Verdict::Passed {
+        let result = self
+            .session(kernel, &mut Advice)
+            .and_then(|session| session.run(test, timeout));
+        if result.is_err() {
             self.session = None;
         }
-        verdict
+        result
     }
 
     fn run_program(&mut self, kernel: &Kernel, case: &Case) -> Result<()> {
@@ -171,16 +170,12 @@ pub(crate) fn kernel_trials(board: &Arc<Mutex<Board>>, kernel: &Kernel) -> Vec<T
         Ok(names) => names,
         Err(error) => return vec![report::failing("kernel::list", format!("{error:#}"))],
     };
-    let one =
-        |test: String| {
-            let kernel = kernel.clone();
-            trial(board, format!("kernel::board::{test}"), move |board| match board
-                .run_in_kernel(&kernel, &test)
-            {
-                Verdict::Passed => Ok(()),
-                Verdict::Failed(message) => Err(anyhow!(message)),
-            })
-        };
+    let one = |test: String| {
+        let kernel = kernel.clone();
+        trial(board, format!("kernel::board::{test}"), move |board| {
+            board.run_in_kernel(&kernel, &test)
+        })
+    };
     names.into_iter().map(one).collect()
 }
 
@@ -202,12 +197,8 @@ fn trial(
 ) -> Trial {
     let print_times = board.lock().unwrap_or_else(PoisonError::into_inner).print_times;
     let board = board.clone();
-    report::timed(name, print_times, move || {
-        let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
-        match test(&mut board) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:#}"))),
-        }
+    report::trial(name, print_times, move || {
+        test(&mut board.lock().unwrap_or_else(PoisonError::into_inner))
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
 use super::program::{Case, Expected};
 use super::report;
@@ -44,10 +44,7 @@ pub(crate) fn case(folder: &Path) -> Result<Case> {
 /// The oracle's scripts on the crate `mm` alone: the regressions against Linux's answers, and seeds, each of which must give all memory
 /// back and come out the same whatever ran before it. What the fake machine finds wrong ends the program.
 pub(crate) fn crate_trial(print_times: bool) -> Trial {
-    report::timed("host::oracle::crate", print_times, || match check_crate() {
-        Ok(()) => Ok(Completion::Completed),
-        Err(error) => Err(Failed::from(format!("{error:#}"))),
-    })
+    report::trial("host::oracle::crate", print_times, check_crate)
 }
 
 fn check_crate() -> Result<()> {

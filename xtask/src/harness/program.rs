@@ -6,39 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
-use super::report;
+use super::bench::Bench;
 use crate::archive::{self, Contents};
 use crate::command::quoted;
-use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::options::parse_size;
 use crate::qemu::boot::{self, Captured, End};
-use crate::qemu::machine::{Debugger, Load, Machine, Serial};
+use crate::qemu::machine::{Load, Machine, Serial};
 use crate::workspace;
-
-/// What all program tests of a run have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Bench {
-    /// The kernel, without in-kernel tests.
-    pub(crate) kernel: Kernel,
-    /// QEMU.
-    pub(crate) qemu: PathBuf,
-    /// The machine, unless a test has its own.
-    pub(crate) machine: Machine,
-    /// The words of the kernel's command line.
-    pub(crate) words: Vec<String>,
-    /// How long one test may take.
-    pub(crate) timeout: Duration,
-    /// Whether the machines wait for a debugger.
-    pub(crate) debugger: Debugger,
-    /// Whether the time of each test is printed.
-    pub(crate) print_times: bool,
-}
 
 /// One test.
 #[derive(Clone, Debug)]
@@ -103,13 +82,7 @@ impl Case {
 
     /// The test as a trial.
     pub(crate) fn trial(self, bench: &Arc<Bench>) -> Trial {
-        let bench = bench.clone();
-        report::timed(self.name.clone(), bench.print_times, move || {
-            match self.run(&bench) {
-                Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(Failed::from(format!("{error:#}"))),
-            }
-        })
+        bench.trial(self.name.clone(), move |bench| self.run(bench))
     }
 
     fn run(&self, bench: &Bench) -> Result<()> {
@@ -132,11 +105,10 @@ impl Case {
             false => Annotator::with_verdict(elf),
         });
         let (out, err) = (Captured::default(), Captured::default());
-        let timeout = Some(bench.timeout).filter(|_| bench.debugger == Debugger::None);
         let end = boot::run(
             command.stdin(self.input()?),
             &annotator,
-            timeout,
+            Some(bench.patience()),
             out.clone(),
             err.clone(),
         );

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 use owo_colors::OwoColorize;
 
@@ -14,21 +15,21 @@ pub(crate) fn is_for_people(arguments: &Arguments) -> bool {
 
 /// A trial whose time is printed before its outcome: `test NAME ... (1.2 ms) ok`. Tests run one after the other, so that
 /// this lands on the line of the test.
-pub(crate) fn timed(
+pub(crate) fn trial(
     name: impl Into<String>,
-    print: bool,
-    test: impl FnOnce() -> Result<Completion, Failed> + Send + 'static,
+    print_times: bool,
+    test: impl FnOnce() -> Result<()> + Send + 'static,
 ) -> Trial {
-    Trial::ignorable_test(name, move || {
+    Trial::test(name, move || {
         let start = Instant::now();
         let result = test();
-        if print && !matches!(result, Ok(Completion::Ignored { .. })) {
+        if print_times {
             let mut out = anstream::stdout();
             // A report that nobody reads any more is no reason to stop testing.
             let _ = write!(out, "{} ", format!("({})", human(start.elapsed())).dimmed());
             let _ = out.flush();
         }
-        result
+        result.map_err(|error| Failed::from(format!("{error:#}")))
     })
 }
 

@@ -43,15 +43,6 @@ pub(crate) struct InQemu {
     lines: Receiver<String>,
 }
 
-/// What became of one test.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It passed; the machine goes on.
-    Passed,
-    /// It failed, hung, or ended the machine, which is gone now. The message is complete.
-    Failed(String),
-}
-
 impl InQemu {
     fn start(command: &mut Command, annotator: &Arc<Annotator>) -> Result<Self> {
         command
@@ -148,11 +139,12 @@ impl<C: Console> Session<C> {
         }
     }
 
-    /// Runs one test. After a failure there is no machine any more.
-    pub(crate) fn run(&mut self, test: &str, timeout: Duration) -> Verdict {
-        if let Err(error) = self.console.send(&format!("run {test}")) {
-            return Verdict::Failed(format!("{error:#}"));
-        }
+    /// Runs one test.
+    ///
+    /// # Errors
+    /// It failed, hung, or ended the machine, which is gone now. The message is complete.
+    pub(crate) fn run(&mut self, test: &str, timeout: Duration) -> Result<()> {
+        self.console.send(&format!("run {test}"))?;
         let mut output = Output::default();
         let is_verdict = |line: &Line| match line {
             Line::Ok(name) => name == test,
@@ -160,12 +152,12 @@ impl<C: Console> Session<C> {
             _ => false,
         };
         match self.next_matching(Instant::now() + timeout, &mut output, is_verdict) {
-            Ok(Line::Failed(failure)) => Verdict::Failed(self.last_words(&failure, output)),
-            Ok(_) => Verdict::Passed,
+            Ok(Line::Failed(failure)) => bail!("{}", self.last_words(&failure, output)),
+            Ok(_) => Ok(()),
             Err(end) => {
                 let message = self.obituary("the test was over", end, &output);
                 self.console.end();
-                Verdict::Failed(message)
+                bail!("{message}")
             }
         }
     }
@@ -296,11 +288,8 @@ mod tests {
         Session::start(Command::new("sh").args(["-c", script]), &annotator, timeout)
     }
 
-    fn failure(verdict: Verdict) -> String {
-        let Verdict::Failed(message) = verdict else {
-            panic!("passed")
-        };
-        message
+    fn failure(result: Result<()>) -> String {
+        result.unwrap_err().to_string()
     }
 
     #[test]
@@ -308,8 +297,8 @@ mod tests {
         let mut session = start(KERNEL, LONG).unwrap();
         let names = session.list(LONG).unwrap();
         assert_eq!(names, ["m::good", "m::noisy", "m::bad", "m::hangs", "m::dies"]);
-        assert_eq!(session.run("m::good", LONG), Verdict::Passed);
-        assert_eq!(session.run("m::noisy", LONG), Verdict::Passed);
+        session.run("m::good", LONG).unwrap();
+        session.run("m::noisy", LONG).unwrap();
         session.exit();
     }
 

@@ -13,6 +13,7 @@ use libtest_mimic::{Arguments, FormatSetting, Trial};
 use super::push::LineOptions;
 use crate::bench;
 use crate::compile::{self, Flavor};
+use crate::harness::bench::Bench;
 use crate::harness::boards::Boards;
 use crate::harness::on_board::{self, Board};
 use crate::harness::{
@@ -176,50 +177,46 @@ impl Test {
         let machine = self.machine.machine()?;
         let core = Core::ensure(&self.build)?;
         let qemu = setup::qemu::ensure()?;
-        let debugger = if self.gdb { Debugger::Waits } else { Debugger::None };
-        let timeout = self.timeout.unwrap_or(TIMEOUT);
-        let print_times = report::is_for_people(&self.libtest);
         let boards = match self.machine.is_default() {
             true => Boards::find(),
             false => Boards::NONE,
         };
         if self.is_wanted(Kind::Kernel) {
-            let kernel = compile::kernel(&core, Flavor::Tests)?;
-            self.say_how_to_attach(&kernel.elf);
-            let words = [self.kernel.words(Terminals::NONE), vec!["ktest".to_owned()]].concat();
-            let (qemu, machine) = (qemu.clone(), machine.clone());
-            let bench = kernel::Bench {
-                kernel,
-                qemu,
-                machine,
-                words,
-                timeout,
-                debugger,
-                print_times,
-            };
+            let mut bench = self.bench(&core, &qemu, &machine, Flavor::Tests)?;
+            bench.words.push("ktest".to_owned());
             trials.extend(kernel::trials(&bench, &self.kernel_machines(&boards)?));
             trials.extend(boards.skipped("kernel::"));
         }
         if self.is_wanted(Kind::Program) || self.is_wanted(Kind::Boot) {
-            let kernel = compile::kernel(&core, Flavor::Plain)?;
-            self.say_how_to_attach(&kernel.elf);
-            let words = self.kernel.words(Terminals::NONE);
-            let bench = Arc::new(program::Bench {
-                kernel,
-                qemu: qemu.clone(),
-                machine,
-                words,
-                timeout,
-                debugger,
-                print_times,
-            });
+            let bench = Arc::new(self.bench(&core, &qemu, &machine, Flavor::Plain)?);
             self.add_programs(&core, &bench, &boards, &mut trials)?;
         }
         // Figures are those of one machine; whoever chooses another one wants none.
         if self.is_wanted(Kind::Bench) && self.machine.is_default() {
+            let print_times = report::is_for_people(&self.libtest);
             trials.extend(bench::trials(self.bench_sides(&core, qemu)?, print_times)?);
         }
         Ok(trials)
+    }
+
+    /// What the machines have in common that boot one of the kernels.
+    fn bench(&self, core: &Core, qemu: &Path, machine: &Machine, flavor: Flavor) -> Result<Bench> {
+        let kernel = compile::kernel(core, flavor)?;
+        if self.gdb {
+            say::note(&format!(
+                "each machine waits; in another terminal: {}",
+                super::gdb::by_hand(&kernel.elf)
+            ));
+        }
+        Ok(Bench {
+            kernel,
+            qemu: qemu.to_owned(),
+            machine: machine.clone(),
+            words: self.kernel.words(Terminals::NONE),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+            debugger: if self.gdb { Debugger::Waits } else { Debugger::None },
+            print_times: report::is_for_people(&self.libtest),
+        })
     }
 
     /// In-kernel and program tests on the board at `port`. Programs are few and small: all goes over the line.
@@ -284,7 +281,7 @@ impl Test {
     fn add_programs(
         &self,
         core: &Core,
-        bench: &Arc<program::Bench>,
+        bench: &Arc<Bench>,
         boards: &Boards,
         trials: &mut Vec<Trial>,
     ) -> Result<()> {
@@ -322,15 +319,6 @@ impl Test {
             );
         }
         Ok(())
-    }
-
-    fn say_how_to_attach(&self, elf: &Path) {
-        if self.gdb {
-            say::note(&format!(
-                "each machine waits; in another terminal: {}",
-                super::gdb::by_hand(elf)
-            ));
-        }
     }
 }
 

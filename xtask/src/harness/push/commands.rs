@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 
 use super::machine::socket;
 use crate::exit;
-use crate::harness::program::Bench;
+use crate::harness::bench::Bench;
 
 /// What came of a command.
 pub(super) struct Output {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::harness::program::Bench;
+use crate::harness::bench::Bench;
 use crate::line::{Address, Heard, Line};
 use crate::process::Process;
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};

@@ -12,11 +12,10 @@ use std::time::Duration;
 
 use ::push::Ending;
 use anyhow::{Result, ensure};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 
+use super::bench::Bench;
 use super::boards::Boards;
-use super::program::Bench;
-use super::report;
 use crate::push::{Load, Progress, send};
 use crate::qemu::machine::Machine;
 use machine::{LoaderMachine, line, read_until, socket};
@@ -50,15 +49,7 @@ pub(crate) fn trials(folder: &Path, bench: &Arc<Bench>, boards: &Boards) -> Vec<
 }
 
 fn trial(bench: &Arc<Bench>, name: &str, test: impl FnOnce(&Bench) -> Result<()> + Send + 'static) -> Trial {
-    let bench = bench.clone();
-    report::timed(
-        format!("boot::push::{name}"),
-        bench.print_times,
-        move || match test(&bench) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:#}"))),
-        },
-    )
+    bench.trial(format!("boot::push::{name}"), test)
 }
 
 /// What happens in the middle of a transfer.
