@@ -15,6 +15,7 @@
 //! -m           the machine is the program's own: its settings may be changed
 //! -w           wild arguments
 //! -o           without what Linux 6.18 answers otherwise than 7.3
+//! -e           for Linux: takes empty tables of pages away, as Inarch does itself
 //! ```
 //!
 //! For each script it prints a line with its name and a hash of all that was seen. In the end it prints how often each call gave
@@ -27,6 +28,7 @@
 #![no_std]
 
 pub mod call;
+mod empty;
 mod fence;
 mod generate;
 mod lines;
@@ -60,7 +62,7 @@ use system::System;
 /// # Errors
 /// What can't be looked at or printed.
 pub fn run(system: impl System, options: &Options<'_>, scripts: Option<&str>) -> Result<(), Trouble> {
-    let mut run = Run::new(system, options.detail);
+    let mut run = Run::new(system, options.detail, options.drop_tables);
     memory::tell();
     if options.probe {
         run.tell_missing()?;

@@ -6,8 +6,7 @@ use crate::generate::{self, Plan};
 use crate::output::Detail;
 
 /// How the programs are called.
-pub const USAGE: &str =
-    "usage: oracle [-v | -b] [-n CALLS] [-c CLASS] [-x CALL]... [-w] [-o] [-m] (FROM TO... | -s FILE | -p)";
+pub const USAGE: &str = "usage: oracle [-v | -b] [-n CALLS] [-c CLASS] [-x CALL]... [-w] [-o] [-e] [-m] (FROM TO... | -s FILE | -p)";
 
 /// How many ranges of seeds there can be.
 const RANGES: usize = 64;
@@ -23,6 +22,8 @@ pub struct Options<'a> {
     pub probe: bool,
     /// Whether nobody else uses the machine, so that its settings may be changed.
     pub own_machine: bool,
+    /// Whether empty tables of pages are to be taken away where huge pages are allowed.
+    pub drop_tables: bool,
     /// What scripts are made of.
     pub plan: Plan,
     /// The seeds to run.
@@ -38,6 +39,7 @@ impl<'a> Options<'a> {
             detail: Detail::Hash,
             probe: false,
             own_machine: false,
+            drop_tables: false,
             plan: Plan {
                 calls: 100,
                 class: None,
@@ -54,6 +56,7 @@ impl<'a> Options<'a> {
                 "-v" => options.detail = Detail::All,
                 "-b" => options.detail = Detail::Calls,
                 "-m" => options.own_machine = true,
+                "-e" => options.drop_tables = true,
                 "-p" => options.probe = true,
                 "-o" => options.plan.older = true,
                 "-w" => options.plan.hostile = true,

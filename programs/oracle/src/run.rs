@@ -5,6 +5,7 @@ use core::fmt::Display;
 use rt::Errno;
 
 use crate::call::{Call, KINDS, Kind};
+use crate::empty;
 use crate::memory;
 use crate::observe::{self, Trouble};
 use crate::outcome::Remap;
@@ -20,6 +21,8 @@ pub(crate) struct Run<S> {
     system: S,
     out: Output,
     tally: Tally,
+    /// Whether empty tables are taken away where huge pages are allowed.
+    drop_tables: bool,
 }
 
 /// What is known in the middle of a script.
@@ -31,15 +34,17 @@ struct Course {
     sealed: Sealed,
     annex: bool,
     heap: bool,
+    huge: bool,
 }
 
 impl<S: System> Run<S> {
     /// Nothing has run yet.
-    pub(crate) fn new(system: S, detail: Detail) -> Self {
+    pub(crate) fn new(system: S, detail: Detail, drop_tables: bool) -> Self {
         Run {
             system,
             out: Output::new(detail),
             tally: Tally::default(),
+            drop_tables,
         }
     }
 
@@ -83,6 +88,7 @@ impl<S: System> Run<S> {
         }
         course.annex |= call.kind == Kind::Annex;
         course.heap |= call.kind == Kind::Brk;
+        course.huge |= call.kind == Kind::Huge;
         let places = [Place::Annex, Place::Heap];
         let also = match (course.annex, course.heap) {
             (true, true) => &places[..],
@@ -96,6 +102,9 @@ impl<S: System> Run<S> {
             self.system.look(&mut self.out)?;
         }
         self.out.end_call()?;
+        if self.drop_tables && course.huge {
+            empty::drop_tables(&mut self.system, after)?;
+        }
         self.judge(call, answer, course)
     }
 

@@ -208,7 +208,7 @@ pub(crate) const CLASSES: &[Class] = &[
             |_| Call::new(Kind::Huge, &[]),
             huge::block,
             huge::advise,
-            huge::populate,
+            huge::begin,
         ],
         share: 100,
         own: huge::CALLS,

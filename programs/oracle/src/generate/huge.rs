@@ -1,4 +1,4 @@
-//! Blocks of 2 MiB: fully populated, then moved, cut and split.
+//! Blocks of 2 MiB: populated, then moved, cut and split.
 
 use rt::linux::general::*;
 
@@ -36,9 +36,7 @@ pub(super) const CALLS: &[(u64, Maker)] = &[
             &[at, length, random.one_of(&advice.map(u64::from))],
         )
     }),
-    (3, |random| {
-        Call::new(Kind::Write, &[page(random), 1 + random.below(255)])
-    }),
+    (3, write),
     (1, |_| Call::new(Kind::Look, &[])),
 ];
 
@@ -76,13 +74,26 @@ pub(super) fn advise(_: &mut Random) -> Call {
     )
 }
 
+/// Stores to a page.
+fn write(random: &mut Random) -> Call {
+    Call::new(Kind::Write, &[page(random), 1 + random.below(255)])
+}
+
 /// Populates everything.
-pub(super) fn populate(_: &mut Random) -> Call {
+fn populate(_: &mut Random) -> Call {
     let length = BLOCKS * BLOCK * PAGE;
     Call::new(
         Kind::Madvise,
         &[Place::Arena.page(0), length, MADV_POPULATE_WRITE.into()],
     )
+}
+
+/// What there is at the start: everything, or one page and what comes with it.
+pub(super) fn begin(random: &mut Random) -> Call {
+    match random.below(3) {
+        0 => write(random),
+        _ => populate(random),
+    }
 }
 
 /// A move by a multiple of `step` pages.
