@@ -77,7 +77,7 @@ mod tests {
         let Ok(Cli { verb: Verb::Run(run) }) = cli else {
             panic!("not accepted")
         };
-        assert_eq!(run.command, ["prog", "-a", "--smp", "b"]);
+        assert_eq!(run.launch.program.command, ["prog", "-a", "--smp", "b"]);
     }
 
     #[test]

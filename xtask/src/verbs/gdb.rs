@@ -1,20 +1,17 @@
 //! `cargo xtask gdb`: QEMU stopped at the first instruction, and a debugger that knows the kernel.
 
-use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::archive::{self, Contents};
-use crate::compile::{self, Flavor};
-use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals};
+use super::launch::LaunchOptions;
+use crate::options::Terminals;
 use crate::process::Process;
-use crate::qemu::machine::{Debugger, Load, Serial};
-use crate::setup::core::Core;
-use crate::{command, say, setup, workspace};
+use crate::qemu::machine::{Debugger, Serial};
+use crate::{command, say, workspace};
 
 /// The debuggers, best first. Plain gdb knows arm64 on some systems only.
 const DEBUGGERS: [&str; 2] = ["gdb-multiarch", "gdb"];
@@ -29,55 +26,23 @@ Examples:
   cargo xtask gdb                                  with the demonstration
   cargo xtask gdb --el2 -- ./prog a b              with a program")]
 pub(crate) struct Gdb {
-    /// The program and its arguments
-    #[arg(last = true, value_names = ["PROGRAM", "ARGS"])]
-    command: Vec<OsString>,
     #[command(flatten)]
-    machine: MachineOptions,
-    #[command(flatten)]
-    kernel: KernelOptions,
-    #[command(flatten)]
-    build: BuildOptions,
+    launch: LaunchOptions,
 }
 
 impl Gdb {
     /// Does it. On success this never returns: the debugger takes xtask's place, and QEMU ends with it.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let machine = self.machine.machine()?;
         let Some(debugger) = DEBUGGERS
             .into_iter()
             .find(|debugger| command::find(debugger).is_some())
         else {
             bail!("there is no debugger: install the package gdb-multiarch (Debian, Ubuntu) or gdb");
         };
-        let core = Core::ensure(&self.build)?;
-        let qemu = setup::qemu::ensure()?;
-        let kernel = compile::kernel(&core, Flavor::Plain)?;
-        let program = match self.command.first() {
-            Some(program) => PathBuf::from(program),
-            None => compile::programs(&core)?.join("tour"),
-        };
-        let folder = workspace::scratch("gdb")?;
-        let archive = folder.join("archive.cpio");
-        let arguments = self.command.iter().skip(1).cloned().collect();
-        archive::write(
-            &Contents {
-                program,
-                arguments,
-                ..Contents::default()
-            },
-            &archive,
-        )?;
-
-        let words = self.kernel.words(Terminals::NONE);
-        let load = Load {
-            kernel: &kernel,
-            archive: Some(&archive),
-            words: &words,
-        };
-        let mut command = machine.command(&qemu, &load, Serial::Output, Debugger::Waits)?;
+        let launch = self.launch.prepare(Terminals::NONE)?;
+        let mut command = launch.command(Serial::Output, Debugger::Waits)?;
         say::command(&command);
-        let log = folder.join("console.log");
+        let log = workspace::scratch("gdb")?.join("console.log");
         let file =
             std::fs::File::create(&log).with_context(|| format!("could not make {}", log.display()))?;
         say::note(&format!(
@@ -92,7 +57,7 @@ impl Gdb {
             .process_group(0);
         let process = Process::spawn(&mut command)?;
 
-        let mut gdb = attach(debugger, &kernel.elf);
+        let mut gdb = attach(debugger, &launch.kernel.elf);
         say::command(&gdb);
         let error = gdb.exec();
         drop(process);

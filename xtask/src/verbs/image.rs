@@ -1,21 +1,17 @@
 //! `cargo xtask image`: a card for a board.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::archive::{self, Contents};
+use super::program::ProgramOptions;
 use crate::card::{self, Board, File};
 use crate::compile::{self, Flavor};
 use crate::options::BuildOptions;
+use crate::say;
 use crate::setup::core::Core;
-use crate::{elfcheck, exit, say};
-
-/// The program that is put on the card if none is named.
-const DEMONSTRATION: &str = "tour";
 
 /// Make the image of a card with the kernel and a program, to be written onto a real one
 ///
@@ -55,24 +51,6 @@ pub(super) struct CardOptions {
     program: ProgramOptions,
     #[command(flatten)]
     build: BuildOptions,
-}
-
-/// The program, its files, and what it is told.
-#[derive(Args)]
-#[command(next_help_heading = "Program")]
-pub(super) struct ProgramOptions {
-    /// The program: a static Linux executable for arm64 [default: the demonstration]
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
-    /// Files that the program finds in its root folder
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
-    /// A variable of the program's environment; may be given several times
-    #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<OsString>,
-    /// The program's arguments
-    #[arg(last = true, value_name = "ARGS")]
-    arguments: Vec<OsString>,
 }
 
 impl Image {
@@ -115,32 +93,4 @@ impl CardOptions {
         card::lint(&card, self.board, &files).context("the finished card is not as it should be")?;
         Ok((card, files))
     }
-}
-
-impl ProgramOptions {
-    /// Refuses what can't run, before anything gets built.
-    pub(super) fn check(&self) -> Result<()> {
-        archive::check(&self.env, self.root.as_deref())?;
-        self.program.as_deref().map_or(Ok(()), check)
-    }
-
-    /// What the archive holds. The demonstration is built where no program is named.
-    pub(super) fn contents(&self, core: &Core) -> Result<Contents> {
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => compile::programs(core)?.join(DEMONSTRATION),
-        };
-        Ok(Contents {
-            program,
-            arguments: self.arguments.clone(),
-            environment: self.env.clone(),
-            root: self.root.clone(),
-        })
-    }
-}
-
-fn check(program: &Path) -> Result<()> {
-    let file = std::fs::read(program).with_context(|| format!("could not read {}", program.display()))?;
-    elfcheck::check(&file)
-        .map_err(|why| exit::WithStatus::error(exit::REFUSED, format!("{}: {why}", program.display())))
 }

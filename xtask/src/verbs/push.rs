@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use push::Ending;
 
-use super::image::ProgramOptions;
+use super::program::ProgramOptions;
 use crate::compile::{self, Flavor};
 use crate::console::Annotator;
 use crate::line::{Address, Line};
