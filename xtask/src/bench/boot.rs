@@ -14,7 +14,7 @@ use crate::compile::{self, Flavor, Kernel};
 use crate::console::Annotator;
 use crate::exit::WithStatus;
 use crate::options::BuildOptions;
-use crate::qemu::boot::{self, Captured, End};
+use crate::qemu::boot::{self, End, Record};
 use crate::qemu::machine::{Debugger, Icount, Load, Machine, Serial};
 use crate::setup::core::Core;
 use crate::{image, say, setup, workspace};
@@ -95,23 +95,12 @@ fn measure(qemu: &Path, kernel: &Kernel, contents: Contents) -> Result<u64> {
     let mut command = machine.command(qemu, &load, Serial::Output, Debugger::None)?;
     say::command(&command);
     let annotator = Arc::new(Annotator::new(kernel.elf.clone()));
-    let (out, err) = (Captured::default(), Captured::default());
-    let end = boot::run(
-        command.stdin(Stdio::null()),
-        &annotator,
-        Some(TIMEOUT),
-        out.clone(),
-        err.clone(),
-    )?;
+    let Record { end, out, err } = boot::record(command.stdin(Stdio::null()), &annotator, TIMEOUT)?;
     if end != End::Status(0) {
-        let message = format!(
-            "the program didn't get through ({end:?}):\n{}{}",
-            out.text(),
-            err.text()
-        );
+        let message = format!("the program didn't get through ({end:?}):\n{out}{err}");
         return Err(WithStatus::error(end.exit_status().max(1), message));
     }
-    counter_in(&out.text())
+    counter_in(&out)
 }
 
 /// Reads `first instruction at N of HZ Hz`.

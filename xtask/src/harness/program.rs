@@ -15,7 +15,7 @@ use crate::archive::{self, Contents};
 use crate::command::quoted;
 use crate::console::Annotator;
 use crate::options::parse_size;
-use crate::qemu::boot::{self, Captured, End};
+use crate::qemu::boot::{self, End, Record};
 use crate::qemu::machine::{Load, Machine, Serial};
 use crate::workspace;
 
@@ -104,15 +104,8 @@ impl Case {
             true => Annotator::new(elf),
             false => Annotator::with_verdict(elf),
         });
-        let (out, err) = (Captured::default(), Captured::default());
-        let end = boot::run(
-            command.stdin(self.input()?),
-            &annotator,
-            Some(bench.patience()),
-            out.clone(),
-            err.clone(),
-        );
-        let judged = end.and_then(|end| self.expected.compare(&end, &out.text(), &err.text()));
+        let judged = boot::record(command.stdin(self.input()?), &annotator, bench.patience())
+            .and_then(|Record { end, out, err }| self.expected.compare(&end, &out, &err));
         if let Some(archive) = &archive {
             // A failed test's archive stays for the command line that its report quotes.
             if judged.is_ok() {

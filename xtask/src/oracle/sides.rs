@@ -12,7 +12,7 @@ use crate::archive::{self, Contents};
 use crate::compile::Kernel;
 use crate::console::Annotator;
 use crate::linux;
-use crate::qemu::boot::{self, Captured};
+use crate::qemu::boot;
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
 use crate::workspace;
 
@@ -190,15 +190,8 @@ impl Sides {
         let qemu = self.qemu.as_ref().context("nothing should run in QEMU")?;
         let mut command = machine.command(qemu, &load, Serial::Output, Debugger::None)?;
         let annotator = Arc::new(Annotator::new(elf));
-        let (out, err) = (Captured::default(), Captured::default());
-        boot::run(
-            command.stdin(Stdio::null()),
-            &annotator,
-            Some(TIMEOUT),
-            out.clone(),
-            err.clone(),
-        )?;
-        Ok(out.text().replace('\r', "") + &err.text())
+        let record = boot::record(command.stdin(Stdio::null()), &annotator, TIMEOUT)?;
+        Ok(record.out.replace('\r', "") + &record.err)
     }
 }
 

@@ -128,6 +128,28 @@ pub(crate) fn run(
     })
 }
 
+/// What came out of a machine that has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// How it ended.
+    pub(crate) end: End,
+    /// What it said by its serial line.
+    pub(crate) out: String,
+    /// What it said by semihosting to standard error, and what QEMU did.
+    pub(crate) err: String,
+}
+
+/// [`run`] with what comes out kept.
+pub(crate) fn record(command: &mut Command, annotator: &Arc<Annotator>, timeout: Duration) -> Result<Record> {
+    let (out, err) = (Captured::default(), Captured::default());
+    let end = run(command, annotator, Some(timeout), out.clone(), err.clone())?;
+    Ok(Record {
+        end,
+        out: out.text(),
+        err: err.text(),
+    })
+}
+
 /// Whether QEMU itself refuses something here: its messages begin with its name. The machine's exit status 1 means something
 /// else. Where it warns, it goes on.
 fn is_complaint(err: &[u8], name: &str) -> bool {
