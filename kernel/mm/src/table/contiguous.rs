@@ -5,7 +5,8 @@
 //! flushes, and makes its entries single ones, each in the state of the group.
 
 use super::PageTables;
-use super::descriptor::{Attributes, Descriptor, Leaf};
+use super::attributes::Attributes;
+use super::descriptor::{Descriptor, Leaf};
 use super::detach::Found;
 use super::level::{CONTIGUOUS, Level};
 use super::page::Table;

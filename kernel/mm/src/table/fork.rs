@@ -5,7 +5,8 @@
 //! back as they were but for those rights. The other set is reachable by nobody until it is complete.
 
 use super::PageTables;
-use super::descriptor::{Attributes, Descriptor};
+use super::attributes::Attributes;
+use super::descriptor::Descriptor;
 use super::detach::Extent;
 use super::level::{ENTRIES, Level};
 use super::page::Table;

@@ -15,6 +15,7 @@
 //! One address space is edited by one caller at a time; the walkers of any core run all the while. A *call*
 //! ([`PageTables::begin_call`]) is what counters and reservations refer to: a system call. Faults belong to the call before them.
 
+pub mod attributes;
 mod collapse;
 mod contiguous;
 mod counters;
@@ -36,8 +37,9 @@ mod slot;
 mod split;
 mod unmap;
 
+pub use attributes::{Attributes, MAIR, Memory, Rights};
 pub use counters::Counters;
-pub use descriptor::{Attributes, Descriptor, Entry, Leaf, MAIR, Memory, Rights};
+pub use descriptor::{Descriptor, Entry, Leaf};
 pub use fork::{Sharing, Users};
 pub use leaves::Leaves;
 pub use level::{CONTIGUOUS, ENTRIES, Level};

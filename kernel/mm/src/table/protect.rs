@@ -1,7 +1,8 @@
 //! Changing what may be done with the pages of a range.
 
 use super::PageTables;
-use super::descriptor::{Attributes, Descriptor, Leaf};
+use super::attributes::Attributes;
+use super::descriptor::{Descriptor, Leaf};
 use super::detach::{Extent, Start};
 use super::few::in_one_table;
 use super::level::Level;

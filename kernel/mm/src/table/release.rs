@@ -1,7 +1,8 @@
 //! Taking pages of data out of a range, and giving up the references that their entries hold.
 
 use super::PageTables;
-use super::descriptor::{Attributes, Descriptor, Leaf};
+use super::attributes::Attributes;
+use super::descriptor::{Descriptor, Leaf};
 use super::level::Level;
 use super::page::Word;
 use super::unmap::Sink;

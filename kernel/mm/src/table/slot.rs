@@ -1,7 +1,8 @@
 //! One page's place in the tables: looked up once, then read and edited. This is the path of a page fault, and kept short.
 
 use super::PageTables;
-use super::descriptor::{Attributes, Descriptor, Entry, Leaf};
+use super::attributes::Attributes;
+use super::descriptor::{Descriptor, Entry, Leaf};
 use super::level::Level;
 use super::page::Table;
 use super::pool::OutOfMemory;

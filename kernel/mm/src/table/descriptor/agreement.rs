@@ -1,6 +1,7 @@
 //! Descriptors against those of the crate `aarch64-paging`: every attribute, every kind of entry, and what may change in a live one.
 
 use super::*;
+use crate::table::attributes::{Memory, Rights};
 use aarch64_paging::descriptor::{El1Attributes, PagingAttributes};
 use aarch64_paging::idmap::IdMap;
 use aarch64_paging::paging::{El1And0, MemoryRegion};

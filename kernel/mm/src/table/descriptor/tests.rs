@@ -1,6 +1,7 @@
 //! Descriptors against `aarch64-paging`'s reading of the same bits, and the rules of replacement.
 
 use super::*;
+use crate::table::attributes::{MAIR, Memory, Rights};
 use aarch64_paging::descriptor::El1Attributes;
 
 const FRAME: PhysAddr = PhysAddr::new(0x1234_5600_0000);

@@ -7,7 +7,8 @@
 
 use super::{Relocation, sparse};
 use crate::machine::Machine;
-use crate::table::descriptor::{Attributes, Descriptor, Leaf};
+use crate::table::attributes::Attributes;
+use crate::table::descriptor::{Descriptor, Leaf};
 use crate::table::level::{ENTRIES, Level};
 use crate::table::page::Table;
 use crate::{PAGE_SIZE, PageRange, VirtAddr};
