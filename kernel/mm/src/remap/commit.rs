@@ -131,6 +131,7 @@ impl<M: Machine> AddressSpace<M> {
         }
         match step.source_afterwards {
             Source::Gone => {
+                self.join_through_copy(&copy, source);
                 let Self { tree, objects, .. } = self;
                 tree.unmap(source, |part| objects.unmapped(&part, part.range.pages()));
                 self.add_copy(vma, &copy);
@@ -154,6 +155,25 @@ impl<M: Machine> AddressSpace<M> {
         if let Some(grown) = PageRange::new(target.start() + source.len(), target.end()) {
             self.populate_if_locked(&copy, grown);
         }
+    }
+
+    /// Lets a source that lies beside its own copy take over what the copy's other neighbour has.
+    ///
+    /// Linux adds the copy before it unmaps the source. An unfaulted mapping is at home anywhere, so that all three become one for a
+    /// moment; what is left of the source afterwards has kept the neighbour's identity, and tells of its guards.
+    fn join_through_copy(&mut self, copy: &Vma, source: PageRange) {
+        if copy.anon.is_some() || !copy.is_anonymous() {
+            return;
+        }
+        let (prev, next) = self.tree.around(copy.start());
+        let sides = merge::sides(prev.as_ref(), copy, next.as_ref(), Origin::Usual);
+        let is_source = |vma: &Vma| vma.range.covers(source);
+        if !sides.prev || !sides.next || !prev.iter().chain(&next).any(is_source) {
+            return;
+        }
+        let one = merge::merged(prev.as_ref(), copy, next.as_ref(), sides);
+        self.tree
+            .update(source.start(), |vma| *vma = one.with_range(vma.range));
     }
 
     /// Adds the copy of a mapping that is gone. One that lost its userfaultfd on the way merges with nobody.

@@ -1,6 +1,8 @@
 //! Calls with wild arguments: numbers around all the limits that there are, and numbers without any sense.
 
-use rt::linux::general::{MADV_MERGEABLE, MADV_UNMERGEABLE, MAP_HUGETLB, MAP_NORESERVE};
+use rt::linux::general::{
+    MADV_HWPOISON, MADV_MERGEABLE, MADV_SOFT_OFFLINE, MADV_UNMERGEABLE, MAP_HUGETLB, MAP_NORESERVE,
+};
 
 use super::PAGE;
 use super::clip::{self, untag};
@@ -79,7 +81,7 @@ pub(super) fn call(random: &mut Random) -> Call {
     if kind == Kind::Raw {
         call.words[0] = NO_CALLS[random.below(NO_CALLS.len() as u64) as usize];
     }
-    if matches!(kind, Kind::Madvise | Kind::ProcessMadvise) && is_merging(call.words[2]) {
+    if matches!(kind, Kind::Madvise | Kind::ProcessMadvise) && is_answered_otherwise(call.words[2]) {
         call.words[2] = 0;
     }
     if kind == Kind::Mmap && call.words[3] & u64::from(MAP_HUGETLB) != 0 {
@@ -93,9 +95,13 @@ pub(super) fn call(random: &mut Random) -> Call {
     }
 }
 
-/// Whether it is advice to merge equal pages: Inarch answers as a Linux that can't. The kernel looks at the lower half only.
-fn is_merging(advice: u64) -> bool {
-    matches!(advice as u32, MADV_MERGEABLE | MADV_UNMERGEABLE)
+/// Whether it is advice to merge equal pages, or to feign errors of the machine's memory: Inarch answers as a Linux that was built without.
+/// The kernel looks at the lower half only.
+fn is_answered_otherwise(advice: u64) -> bool {
+    matches!(
+        advice as u32,
+        MADV_MERGEABLE | MADV_UNMERGEABLE | MADV_HWPOISON | MADV_SOFT_OFFLINE
+    )
 }
 
 fn wild_number(random: &mut Random) -> u64 {

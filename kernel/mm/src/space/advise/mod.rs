@@ -120,19 +120,17 @@ impl Advice {
 impl<M: Machine> AddressSpace<M> {
     /// Follows `request` to its end, or for a stretch of it; answers whether that was the end.
     pub(super) fn advise_stretch(&mut self, request: &mut AdviceRequest) -> Result<bool, Errno> {
+        let is_empty = request.rest.is_none() && !request.leaves_space;
+        if matches!(request.advice, Advice::Poison) && !is_empty {
+            // Who may do it is asked before what lies there. This kernel has no memory errors to feign, and answers as one without
+            // CONFIG_MEMORY_FAILURE.
+            let may = self.limits.capabilities.contains(Capabilities::SYS_ADMIN);
+            return Err(if may { Errno::EINVAL } else { Errno::EPERM });
+        }
         let Some(range) = request.rest.take() else {
-            return if request.leaves_space {
-                Err(Errno::ENOMEM)
-            } else {
-                Ok(true)
-            };
+            return if is_empty { Ok(true) } else { Err(Errno::ENOMEM) };
         };
         match request.advice {
-            // This kernel has no memory errors to feign, and answers as one without CONFIG_MEMORY_FAILURE.
-            Advice::Poison if self.limits.capabilities.contains(Capabilities::SYS_ADMIN) => {
-                Err(Errno::EINVAL)
-            }
-            Advice::Poison => Err(Errno::EPERM),
             Advice::Populate(access) => {
                 request.rest = self.populate_stretch(range, access)?;
                 let done = request.rest.is_none();

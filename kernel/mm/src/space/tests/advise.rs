@@ -86,6 +86,7 @@ fn memory_errors_are_for_those_who_may_and_there_are_none() {
     assert_eq!(world.space.madvise(A, P, HWPOISON), Err(Errno::EINVAL));
     world.space.limits_mut().capabilities = crate::Capabilities::empty();
     assert_eq!(world.space.madvise(A, P, HWPOISON + 1), Err(Errno::EPERM));
+    assert_eq!(world.space.madvise(1 << 52, P, HWPOISON), Err(Errno::EPERM));
     assert_eq!(world.space.madvise(A + 1, P, HWPOISON), Err(Errno::EINVAL));
 }
 

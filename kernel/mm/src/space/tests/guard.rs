@@ -132,6 +132,18 @@ fn the_mark_of_guards_spreads_by_merging_and_never_goes() {
 }
 
 #[test]
+fn the_mark_of_guards_spreads_through_a_copy_to_its_source() {
+    let mut world = World::new();
+    world.map(A, 2, RW);
+    world.guard(A, 1);
+    world.map(A + 6 * P, 4, RW);
+    assert_eq!(world.mremap(A + 7 * P, P, 4 * P, TO, A + 2 * P), Ok(A + 2 * P));
+    assert_eq!(world.maps(), "A+0..A+7 rw-p, A+8..A+a rw-p");
+    let rest = world.space.tree.find(VirtAddr::new(A + 8 * P)).expect("mapped");
+    assert!(rest.flags.contains(VmaFlags::MAYBE_GUARD));
+}
+
+#[test]
 fn locked_memory_gets_no_guards_but_keeps_them() {
     let mut world = World::new();
     world.mmap(A, 2 * P, RW, PRIVATE | ANON | FIXED | LOCKED).unwrap();

@@ -88,6 +88,25 @@ fn unfaulted_between_two_faulted_merges_with_the_first() {
 }
 
 #[test]
+fn what_is_left_of_a_source_beside_its_copy_takes_the_identity_of_the_copys_other_neighbour() {
+    // The neighbour lies before the copy, and the source behind it; then the other way round.
+    for (neighbour, copy, source) in [(A, A + 4 * P, A + 8 * P), (A + 12 * P, A + 8 * P, A + 4 * P)] {
+        let mut world = world();
+        world.map(neighbour, 4, RW);
+        world.write(neighbour, 1);
+        world.map(source, 4, RW);
+        assert_eq!(world.mremap(source + P, 2 * P, 4 * P, TO, copy), Ok(copy));
+        // Both ends are at home no more where they are put.
+        for end in [source, source + 3 * P] {
+            assert_eq!(world.mremap(end, P, P, TO, B), Ok(B));
+            world.map(B + P, 1, RW);
+            assert_eq!(world.maps().matches("B+").count(), 4, "{}", world.maps());
+            world.space.munmap(B, 2 * P).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_read_gives_no_identity() {
     let mut world = world();
     world.map(A, 1, RW);
