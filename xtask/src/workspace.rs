@@ -33,6 +33,29 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// A large file in a folder of xtask's own, which goes when nobody needs it any more: a disk is soon full of them.
+pub(crate) struct ScratchFile(PathBuf);
+
+impl ScratchFile {
+    /// Writes the file.
+    pub(crate) fn write(folder: &str, name: &str, contents: &[u8]) -> Result<Self> {
+        let file = ScratchFile(scratch(folder)?.join(name));
+        std::fs::write(&file.0, contents).with_context(|| format!("could not write {}", file.0.display()))?;
+        Ok(file)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ScratchFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// A path as short as it can be said: relative to where the person stands if it lies below.
 pub(crate) fn short(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();

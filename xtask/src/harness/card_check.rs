@@ -1,7 +1,7 @@
 //! Cards as `cargo xtask image` makes them, shown to programs that know better: sfdisk, fsck.fat and mtools find nothing wrong, every
 //! file reads back, and a second card is the same.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::archive::Contents;
 use crate::card::{self, Board, File, START};
 use crate::command::quoted;
 use crate::setup::{card_tools, device_trees, firmware};
-use crate::workspace;
+use crate::workspace::ScratchFile;
 
 const BOARDS: [Board; 3] = [Board::Rpi3, Board::Rpi4, Board::Rpi5];
 
@@ -58,27 +58,23 @@ fn check(board: Board, bench: &Bench, program: &Path) -> Result<()> {
 
 /// A card's image in a file, and that of its partition.
 struct Card {
-    whole: PathBuf,
-    volume: PathBuf,
+    whole: ScratchFile,
+    volume: ScratchFile,
 }
 
 impl Card {
     fn write(board: Board, image: &[u8]) -> Result<Self> {
-        let folder = workspace::scratch("cards")?;
-        let card = Card {
-            whole: folder.join(format!("{}.img", board.name())),
-            volume: folder.join(format!("{}.fat", board.name())),
-        };
-        std::fs::write(&card.whole, image)?;
-        std::fs::write(&card.volume, &image[START..])?;
-        Ok(card)
+        Ok(Card {
+            whole: ScratchFile::write("cards", &format!("{}.img", board.name()), image)?,
+            volume: ScratchFile::write("cards", &format!("{}.fat", board.name()), &image[START..])?,
+        })
     }
 
     /// The partition table: one FAT32 by blocks, active, up to the card's end.
     fn check_table(&self) -> Result<()> {
-        text_of(tool("sfdisk")?.arg("--verify").arg(&self.whole))?;
-        let table = text_of(tool("sfdisk")?.arg("--dump").arg(&self.whole))?;
-        let sectors = (std::fs::metadata(&self.whole)?.len() as usize - START) / 512;
+        text_of(tool("sfdisk")?.arg("--verify").arg(self.whole.path()))?;
+        let table = text_of(tool("sfdisk")?.arg("--dump").arg(self.whole.path()))?;
+        let sectors = (std::fs::metadata(self.whole.path())?.len() as usize - START) / 512;
         let partitions: Vec<_> = table.lines().filter(|line| line.contains("start=")).collect();
         let [partition] = partitions[..] else {
             bail!("sfdisk finds {} partitions instead of one", partitions.len());
@@ -91,7 +87,7 @@ impl Card {
 
     /// The file system, of which fsck.fat would tell any fault by its exit status.
     fn check_volume(&self) -> Result<()> {
-        text_of(tool("fsck.fat")?.args(["-n", "-v"]).arg(&self.volume))?;
+        text_of(tool("fsck.fat")?.args(["-n", "-v"]).arg(self.volume.path()))?;
         text_of(self.mtool("minfo")?.arg("::")).map(drop)
     }
 
@@ -115,7 +111,7 @@ impl Card {
         let mut command = tool(program)?;
         command
             .arg("-i")
-            .arg(format!("{}@@{START}", self.whole.display()));
+            .arg(format!("{}@@{START}", self.whole.path().display()));
         // A person's own settings are not what is tested.
         command.env("MTOOLSRC", "/dev/null");
         Ok(command)

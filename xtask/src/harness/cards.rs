@@ -14,7 +14,7 @@ use crate::card::{self, Board, KERNEL, PROGRAM};
 use crate::qemu::machine::Entry;
 use crate::qemu::raspi::Model;
 use crate::setup::firmware;
-use crate::workspace::{self, short};
+use crate::workspace::{ScratchFile, short};
 
 /// Where U-Boot puts kernel and archive: away from each other and from the device tree, which QEMU puts to 128 MiB.
 const KERNEL_AT: u64 = 16 << 20;
@@ -50,12 +50,11 @@ fn boot(model: Model, loader: &UBoot, bench: &Bench, program: &Path) -> Result<(
     let files = card::files(board, &bench.kernel.image, &load, "", None)?;
     let card = card::image(&files)?;
     card::lint(&card, board, &files)?;
-    let path = workspace::scratch("cards")?.join(format!("{}.img", model.name()));
-    std::fs::write(&path, card)?;
+    let card = ScratchFile::write("cards", &format!("{}.img", model.name()), &card)?;
 
     let mut command = loader.command(&bench.qemu, Entry::El2);
     command.arg("-drive");
-    command.arg(format!("if=sd,format=raw,file={}", short(&path).display()));
+    command.arg(format!("if=sd,format=raw,file={}", short(card.path()).display()));
     u_boot::talk(&mut command, bench.timeout, &commands(), &LAST_WORDS)
 }
 
