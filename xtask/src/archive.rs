@@ -1,8 +1,8 @@
 //! The archive that the kernel finds as its initial RAM disk: a newc cpio with the program, the files that go with it, and
 //! its arguments and environment.
 
+use fs_err::File;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -51,11 +51,9 @@ pub(crate) fn check(environment: &[OsString], root: Option<&Path>) -> Result<()>
 
 /// Writes an archive.
 pub(crate) fn write(contents: &Contents, path: &Path) -> Result<()> {
-    let file = File::create(path).with_context(|| format!("could not make {}", path.display()))?;
+    let file = File::create(path)?;
     let file = pack(contents, BufWriter::new(file))?;
-    file.into_inner()
-        .map_err(|error| error.into_error())
-        .context("could not write the archive")?;
+    file.into_inner().map_err(|error| error.into_error())?;
     Ok(())
 }
 
@@ -86,7 +84,7 @@ fn pack<W: Write>(contents: &Contents, writer: W) -> Result<W> {
     if let Some(root) = &contents.root {
         packer.folder(root, OsStr::new(""), name)?;
     }
-    newc::trailer(packer.writer).context("could not write the archive")
+    Ok(newc::trailer(packer.writer)?)
 }
 
 /// Strings as in Linux's `/proc/PID/cmdline`: each followed by a NUL byte.
@@ -116,7 +114,7 @@ impl<W: Write> Packer<W> {
 
     /// One entry whose contents are a file of the host's.
     fn file(&mut self, name: &OsStr, path: &Path, mode: u32) -> Result<()> {
-        let file = File::open(path).with_context(|| format!("could not read {}", path.display()))?;
+        let file = File::open(path)?;
         let length = file.metadata()?.len();
         self.entry(name, mode, file.take(length), length)
             .with_context(|| format!("could not pack {}", path.display()))
@@ -135,19 +133,18 @@ impl<W: Write> Packer<W> {
             .mode(mode)
             .nlink(1)
             .write(&mut self.writer, length);
-        let copied = std::io::copy(&mut contents, &mut entry).context("could not write the archive")?;
+        let copied = std::io::copy(&mut contents, &mut entry)?;
         if copied != u64::from(length) {
             bail!("{name} became shorter while it was read");
         }
-        entry.finish().context("could not write the archive")?;
+        entry.finish()?;
         Ok(())
     }
 
     /// The entries of a folder, sorted, so that equal folders make equal archives. `program` in the root folder is left out:
     /// the program itself has that name already.
     fn folder(&mut self, folder: &Path, prefix: &OsStr, program: &OsStr) -> Result<()> {
-        let list = std::fs::read_dir(folder)
-            .with_context(|| format!("could not read the folder {}", folder.display()))?;
+        let list = fs_err::read_dir(folder)?;
         let mut names = list
             .map(|entry| Ok(entry?.file_name()))
             .collect::<Result<Vec<_>>>()?;
@@ -168,14 +165,13 @@ impl<W: Write> Packer<W> {
 
     /// One file, folder or link of the host's, under another name.
     fn host_entry(&mut self, path: &Path, inside: &OsStr, program: &OsStr) -> Result<()> {
-        let data =
-            std::fs::symlink_metadata(path).with_context(|| format!("could not read {}", path.display()))?;
+        let data = fs_err::symlink_metadata(path)?;
         let kind = data.file_type();
         if kind.is_dir() {
             self.bytes(inside, data.mode(), &[])?;
             self.folder(path, inside, program)
         } else if kind.is_symlink() {
-            let target = std::fs::read_link(path)?.into_os_string().into_vec();
+            let target = fs_err::read_link(path)?.into_os_string().into_vec();
             self.bytes(inside, SYMLINK, &target)
         } else if kind.is_file() {
             self.file(inside, path, REGULAR | (data.permissions().mode() & 0o777))
@@ -208,8 +204,8 @@ mod tests {
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("inarch-archive-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
+        let _ = fs_err::remove_dir_all(&folder);
+        fs_err::create_dir_all(&folder).unwrap();
         folder
     }
 
@@ -226,7 +222,7 @@ mod tests {
     fn program_arguments_and_environment_are_there() {
         let folder = folder("plain");
         let program = folder.join("prog");
-        std::fs::write(&program, b"12345").unwrap();
+        fs_err::write(&program, b"12345").unwrap();
         let contents = Contents {
             program,
             arguments: vec!["a".into(), "".into(), "b c".into()],
@@ -234,7 +230,7 @@ mod tests {
             root: None,
         };
         let entries = unpack(&pack(&contents, Vec::new()).unwrap());
-        std::fs::remove_dir_all(&folder).unwrap();
+        fs_err::remove_dir_all(&folder).unwrap();
         let find = |name: &str| {
             entries
                 .iter()
@@ -251,11 +247,11 @@ mod tests {
     fn a_folder_comes_along_in_a_fixed_order() {
         let folder = folder("root");
         let program = folder.join("prog");
-        std::fs::write(&program, b"x").unwrap();
+        fs_err::write(&program, b"x").unwrap();
         let root = folder.join("root");
-        std::fs::create_dir_all(root.join("sub/deep")).unwrap();
-        std::fs::write(root.join("sub/deep/file"), b"contents").unwrap();
-        std::fs::write(root.join("b"), b"").unwrap();
+        fs_err::create_dir_all(root.join("sub/deep")).unwrap();
+        fs_err::write(root.join("sub/deep/file"), b"contents").unwrap();
+        fs_err::write(root.join("b"), b"").unwrap();
         std::os::unix::fs::symlink("sub/deep/file", root.join("a")).unwrap();
         let contents = Contents {
             program,
@@ -263,9 +259,9 @@ mod tests {
             ..Contents::default()
         };
         let packed = pack(&contents, Vec::new());
-        std::fs::write(root.join("prog"), b"in the way").unwrap();
+        fs_err::write(root.join("prog"), b"in the way").unwrap();
         let hidden = pack(&contents, Vec::new());
-        std::fs::remove_dir_all(&folder).unwrap();
+        fs_err::remove_dir_all(&folder).unwrap();
 
         let entries = unpack(&packed.unwrap());
         let names: Vec<_> = entries.iter().map(|entry| entry.0.as_str()).collect();

@@ -56,10 +56,9 @@ pub(crate) fn kernel(core: &Core, flavor: Flavor) -> Result<Kernel> {
         image: folder.join(format!("{}.img", flavor.name())),
     };
     let built = output_folder().join("inarch");
-    std::fs::copy(&built, &kernel.elf).with_context(|| format!("cargo left no {}", built.display()))?;
-    let elf = std::fs::read(&kernel.elf)?;
-    std::fs::write(&kernel.image, image::flatten(&elf)?)
-        .with_context(|| format!("could not write {}", kernel.image.display()))?;
+    fs_err::copy(&built, &kernel.elf)?;
+    let elf = fs_err::read(&kernel.elf)?;
+    fs_err::write(&kernel.image, image::flatten(&elf)?)?;
     Ok(kernel)
 }
 

@@ -222,7 +222,7 @@ mod tests {
 
     fn address_of_main() -> u64 {
         use object::{Object, ObjectSymbol};
-        let data = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let data = fs_err::read(std::env::current_exe().unwrap()).unwrap();
         let file = object::File::parse(&*data).unwrap();
         file.symbols().find(|s| s.name() == Ok("main")).unwrap().address()
     }

@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn this_very_test_is_for_another_machine_or_dynamic() {
-        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let own = fs_err::read(std::env::current_exe().unwrap()).unwrap();
         let reason = reason(&own);
         assert!(
             reason.contains("x86-64") || reason.contains("dynamically linked"),

@@ -37,7 +37,7 @@ impl LinuxOptions {
             return fetched();
         };
         let shown = image.display();
-        let bytes = std::fs::read(image).with_context(|| format!("could not read {shown}"))?;
+        let bytes = fs_err::read(image)?;
         ensure!(is_image(&bytes), "{shown} is no image of a Linux for arm64");
         Ok(image.clone())
     }

@@ -52,7 +52,7 @@ impl Place {
 impl Symbols {
     /// Reads them.
     pub(crate) fn load(elf: &Path) -> Result<Self> {
-        let data = std::fs::read(elf).with_context(|| format!("could not read {}", elf.display()))?;
+        let data = fs_err::read(elf)?;
         Self::parse(&data).with_context(|| format!("could not read the symbols of {}", elf.display()))
     }
 
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn this_tests_own_functions_have_names_and_lines() {
         let exe = std::env::current_exe().unwrap();
-        let data = std::fs::read(&exe).unwrap();
+        let data = fs_err::read(&exe).unwrap();
         let symbols = Symbols::parse(&data).unwrap();
         // The executable is loaded somewhere; its file counts from 0.
         let file = object::File::parse(&*data).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 /// The workspace's root folder: the one above xtask's own.
 pub(crate) fn root() -> PathBuf {
@@ -28,8 +28,7 @@ pub(crate) fn target() -> PathBuf {
 /// A folder of xtask's own below the target folder, made if it isn't there: images, archives, what was fetched.
 pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     let folder = target().join("inarch").join(name);
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("could not make the folder {}", folder.display()))?;
+    fs_err::create_dir_all(&folder)?;
     Ok(folder)
 }
 
@@ -40,7 +39,7 @@ impl ScratchFile {
     /// Writes the file.
     pub(crate) fn write(folder: &str, name: &str, contents: &[u8]) -> Result<Self> {
         let file = ScratchFile(scratch(folder)?.join(name));
-        std::fs::write(&file.0, contents).with_context(|| format!("could not write {}", file.0.display()))?;
+        fs_err::write(&file.0, contents)?;
         Ok(file)
     }
 
@@ -52,7 +51,7 @@ impl ScratchFile {
 
 impl Drop for ScratchFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let _ = fs_err::remove_file(&self.0);
     }
 }
 

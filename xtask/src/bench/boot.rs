@@ -5,7 +5,7 @@ use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use owo_colors::OwoColorize;
 
 use super::table::grouped;
@@ -34,10 +34,8 @@ pub(super) fn run(options: &BuildOptions) -> Result<ExitCode> {
     let qemu = setup::qemu::ensure()?;
     let kernel = compile::kernel(&core, Flavor::Plain)?;
     let program = compile::programs(&core)?.join(PROGRAM);
-    let size = std::fs::metadata(&program)
-        .with_context(|| format!("there is no {}", program.display()))?
-        .len();
-    let flat = std::fs::read(&kernel.image)?;
+    let size = fs_err::metadata(&program)?.len();
+    let flat = fs_err::read(&kernel.image)?;
     let instructions = measure(
         &qemu,
         &kernel,

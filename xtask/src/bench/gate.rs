@@ -47,7 +47,7 @@ fn parse(text: &str) -> Result<Vec<(String, u64)>> {
 
 fn read() -> Result<Vec<(String, u64)>> {
     let path = workspace::root().join(EXPECTED);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("could not read {EXPECTED}"))?;
+    let text = fs_err::read_to_string(&path)?;
     parse(&text).with_context(|| format!("{EXPECTED} is not as it should be"))
 }
 
@@ -116,8 +116,7 @@ pub(super) fn accept(sides: &Sides) -> Result<()> {
             None => println!("{name}: {} (new)", grouped(figure)),
         }
     }
-    std::fs::write(workspace::root().join(EXPECTED), text)
-        .with_context(|| format!("could not write {EXPECTED}"))?;
+    fs_err::write(workspace::root().join(EXPECTED), text)?;
     say::note(&format!("{EXPECTED} is written"));
     Ok(())
 }

@@ -157,7 +157,7 @@ impl Bench {
             ("chart.svg", chart::whole(&comparison)),
         ] {
             let path = folder.join(name);
-            std::fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
+            fs_err::write(&path, text)?;
             say::note(&format!("see {}", workspace::short(&path).display()));
         }
         for name in comparison.unequal() {

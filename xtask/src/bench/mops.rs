@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::symbols::Symbols;
@@ -19,7 +19,7 @@ fn is_memory_copy(word: u32) -> bool {
 
 /// Looks through all code of a kernel.
 pub(super) fn check(elf: &Path) -> Result<()> {
-    let data = std::fs::read(elf).with_context(|| format!("could not read {}", elf.display()))?;
+    let data = fs_err::read(elf)?;
     let file = object::File::parse(&*data)?;
     let mut words = 0;
     for section in file

@@ -3,8 +3,8 @@
 //! The program stops at a mark before the last repeat of the row and at one after it (`bench_begin` and `bench_end`), by breakpoints. In
 //! between QEMU executes one instruction at a time and logs the address of each.
 
+use fs_err::File;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
@@ -47,7 +47,7 @@ fn record(sides: &Sides, row: &str) -> Result<Counts> {
     let socket = std::env::temp_dir().join(format!("inarch-bench-{}.socket", std::process::id()));
     for old in [&socket, &log] {
         // Left behind by an earlier run, or not there.
-        let _ = std::fs::remove_file(old);
+        let _ = fs_err::remove_file(old);
     }
     let arguments = ["--exact", "--full", row].map(str::to_owned);
     let archive = sides.archive(Side::Inarch, PROGRAM, &arguments)?;
@@ -99,7 +99,7 @@ fn reach(stub: &mut Stub, begin: u64) -> Result<()> {
 
 /// The addresses of the program's marks.
 fn marks(program: &Path) -> Result<[u64; 2]> {
-    let data = std::fs::read(program).with_context(|| format!("could not read {}", program.display()))?;
+    let data = fs_err::read(program)?;
     let file = object::File::parse(&*data)?;
     let address = |name: &str| {
         let symbol = file.symbols().find(|symbol| symbol.name() == Ok(name));

@@ -81,7 +81,7 @@ impl Sides {
             run.rows.push((rows::BOOT.to_owned(), figure));
         }
         if wanted(rows::IMAGE) {
-            let figure = Outcome::Measured(Measured::single(std::fs::metadata(self.image(side)?)?.len()));
+            let figure = Outcome::Measured(Measured::single(fs_err::metadata(self.image(side)?)?.len()));
             run.rows.push((rows::IMAGE.to_owned(), figure));
         }
         Ok(Result { run, unequal })
@@ -199,12 +199,12 @@ impl Sides {
         };
         if side == Side::Linux {
             let root = folder.join("linux");
-            std::fs::create_dir_all(&root)?;
+            fs_err::create_dir_all(&root)?;
             for program in [boot::PROGRAM, program] {
-                std::fs::copy(self.programs.join(program), root.join(program))?;
+                fs_err::copy(self.programs.join(program), root.join(program))?;
             }
             let lines = format!("0 {}\n0 {program} {}\n", boot::PROGRAM, arguments.join(" "));
-            std::fs::write(root.join("tests.txt"), lines)?;
+            fs_err::write(root.join("tests.txt"), lines)?;
             contents.program = self.programs.join(linux::INIT);
             contents.root = Some(root);
         }

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Board, CONFIG, File, KERNEL, PROGRAM};
 use crate::archive::{self, Contents};
 use crate::setup::{device_trees, firmware};
-use crate::workspace::short;
 
 /// The kernel's command line, for the firmware.
 pub(super) const COMMAND_LINE: &str = "cmdline.txt";
@@ -42,14 +41,14 @@ pub(crate) fn files(
     let mut files = vec![
         File::new(CONFIG, board.config(load)),
         File::new(COMMAND_LINE, format!("{}\n", format!("{loader} {words}").trim())),
-        File::new(KERNEL, read(kernel)?),
+        File::new(KERNEL, fs_err::read(kernel)?),
     ];
     if let Load::Program(contents) = load {
         files.push(File::new(PROGRAM, archive::bytes(contents)?));
     }
     let trees = device_trees::ensure()?;
     for &name in board.trees() {
-        files.push(File::new(name, read(&trees.join(name))?));
+        files.push(File::new(name, fs_err::read(trees.join(name))?));
     }
     if board.firmware().is_empty() {
         return Ok(files);
@@ -62,14 +61,10 @@ pub(crate) fn files(
         }
     };
     for &name in board.firmware() {
-        files.push(File::new(name, read(&folder.join(name))?));
+        files.push(File::new(name, fs_err::read(folder.join(name))?));
     }
     if let Some(licence) = licence {
-        files.push(File::new(LICENCE, read(&licence)?));
+        files.push(File::new(LICENCE, fs_err::read(&licence)?));
     }
     Ok(files)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("could not read {}", short(path).display()))
 }

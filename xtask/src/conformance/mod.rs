@@ -5,7 +5,7 @@ mod table;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::compile::{self, Flavor};
@@ -62,12 +62,12 @@ impl Conformance {
         let inarch = table::parse(&texts.inarch)?;
         let page = workspace::root().join(PAGE);
         if self.check {
-            let old = std::fs::read_to_string(&page).with_context(|| format!("could not read {PAGE}"))?;
+            let old = fs_err::read_to_string(&page)?;
             return Ok(check(&old, &Table::new(&inarch, &inarch)));
         }
         let linux = table::parse(&texts.linux)?;
         let table = Table::new(&inarch, &linux);
-        std::fs::write(&page, table.markdown()).with_context(|| format!("could not write {PAGE}"))?;
+        fs_err::write(&page, table.markdown())?;
         for difference in table.differences() {
             println!("{difference}");
         }

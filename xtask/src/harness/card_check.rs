@@ -74,7 +74,7 @@ impl Card {
     fn check_table(&self) -> Result<()> {
         text_of(tool("sfdisk")?.arg("--verify").arg(self.whole.path()))?;
         let table = text_of(tool("sfdisk")?.arg("--dump").arg(self.whole.path()))?;
-        let sectors = (std::fs::metadata(self.whole.path())?.len() as usize - START) / 512;
+        let sectors = (fs_err::metadata(self.whole.path())?.len() as usize - START) / 512;
         let partitions: Vec<_> = table.lines().filter(|line| line.contains("start=")).collect();
         let [partition] = partitions[..] else {
             bail!("sfdisk finds {} partitions instead of one", partitions.len());

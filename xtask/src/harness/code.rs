@@ -16,7 +16,7 @@ pub(super) fn trial(
     check: impl FnOnce(&[u8]) -> Result<()> + Send + 'static,
 ) -> Trial {
     let kernel = kernel.to_owned();
-    report::trial(name, print_times, move || check(&std::fs::read(&kernel)?))
+    report::trial(name, print_times, move || check(&fs_err::read(&kernel)?))
 }
 
 /// One instruction (encodings: Arm ARM, C4.1).

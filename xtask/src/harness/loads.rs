@@ -137,7 +137,7 @@ impl Load {
         let mut command = u_boot.command(&bench.qemu, self.entry);
         put(&mut command, &bench.kernel.image, ram + IMAGE);
         put(&mut command, &archive, ram + ARCHIVE);
-        let length = |file: &Path| std::fs::metadata(file).map(|data| data.len());
+        let length = |file: &Path| fs_err::metadata(file).map(|data| data.len());
         let commands = self.commands(ram, length(&bench.kernel.image)?, length(&archive)?);
         let texts = self.texts();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -69,7 +69,7 @@ impl Board {
         if self.lost {
             bail!("the board wasn't reached any more");
         }
-        let image = std::fs::read(&kernel.image)?;
+        let image = fs_err::read(&kernel.image)?;
         let load = Load {
             kernel: &image,
             archive,

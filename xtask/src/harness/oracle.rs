@@ -52,7 +52,7 @@ fn check_crate() -> Result<()> {
     let kept = script::read_file(&workspace::root().join(script::REGRESSIONS))?;
     let scripts: Vec<Vec<String>> = kept.iter().map(|kept| kept.calls.clone()).collect();
     let file = workspace::scratch("oracle-crate")?.join("regressions");
-    std::fs::write(&file, script::text(&scripts))?;
+    fs_err::write(&file, script::text(&scripts))?;
     let answers = account::hashes(&run(&program, &["-s", &file.display().to_string()])?);
     for (number, kept) in kept.iter().enumerate() {
         ensure!(

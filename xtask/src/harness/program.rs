@@ -1,7 +1,7 @@
 //! Program tests: each boots a machine with one program, and compares what comes out.
 
+use fs_err::File;
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Case {
         if let Some(archive) = &archive {
             // A failed test's archive stays for the command line that its report quotes.
             if judged.is_ok() {
-                let _ = std::fs::remove_file(archive);
+                let _ = fs_err::remove_file(archive);
             }
         }
         judged.map_err(|error| anyhow!("{error:#}\n$ {}", quoted(&command)))
@@ -121,10 +121,10 @@ impl Case {
             return Ok(Stdio::null());
         }
         let path = own_file("input")?;
-        std::fs::write(&path, &self.input)?;
+        fs_err::write(&path, &self.input)?;
         let file = File::open(&path)?;
-        std::fs::remove_file(&path)?;
-        Ok(file.into())
+        fs_err::remove_file(&path)?;
+        Ok(file.into_file().into())
     }
 
     /// Packs the program into an archive of its own.

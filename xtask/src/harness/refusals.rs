@@ -89,12 +89,12 @@ fn headers(program: &[u8], kinds: &[u32]) -> Result<Vec<usize>> {
 
 /// The tests: by xtask as ready trials, by the kernel as cases to boot.
 pub(crate) fn tests(folder: &Path, print_times: bool) -> Result<(Vec<Trial>, Vec<Case>)> {
-    let program = std::fs::read(folder.join("hello")).context("there is no sample program")?;
+    let program = fs_err::read(folder.join("hello")).context("there is no sample program")?;
     let scratch = workspace::scratch("refused")?;
     let (mut trials, mut cases) = (Vec::new(), Vec::new());
     for (name, contents) in samples(&program)? {
         let path: PathBuf = scratch.join(name);
-        std::fs::write(&path, &contents)?;
+        fs_err::write(&path, &contents)?;
         let mut case = Case::new(
             format!("program::refused::by-kernel::{name}"),
             path,

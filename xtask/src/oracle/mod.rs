@@ -283,8 +283,8 @@ fn record(sides: &Sides) -> Result<ExitCode> {
         .map(|number| hashes.get(&number.to_string()).cloned())
         .collect();
     let hashes = hashes.context("Linux did not answer all of them")?;
-    let text = std::fs::read_to_string(&path)?;
-    std::fs::write(&path, script::with_hashes(&text, &hashes))?;
+    let text = fs_err::read_to_string(&path)?;
+    fs_err::write(&path, script::with_hashes(&text, &hashes))?;
     say::note(&format!("{} answers recorded in {REGRESSIONS}", hashes.len()));
     Ok(ExitCode::SUCCESS)
 }
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn classes_are_the_programs() {
         let source = workspace::root().join("programs/oracle/src/generate/classes.rs");
-        let source = std::fs::read_to_string(source).unwrap();
+        let source = fs_err::read_to_string(source).unwrap();
         let names = source
             .lines()
             .filter_map(|line| line.trim().strip_prefix("name: \"")?.strip_suffix("\","));

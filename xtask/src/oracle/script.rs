@@ -100,7 +100,7 @@ fn fits_word(pattern: &str, word: &str) -> bool {
 
 /// Reads a file of them.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<Kept>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    let text = fs_err::read_to_string(path)?;
     parse(&text, path).with_context(|| format!("in {}", path.display()))
 }
 

@@ -143,9 +143,9 @@ impl Sides {
         match &self.reference {
             Reference::None => Ok(String::new()),
             Reference::Linux(image) => {
-                std::fs::copy(self.programs.join(self.program), folder.join(self.program))?;
+                fs_err::copy(self.programs.join(self.program), folder.join(self.program))?;
                 let line = format!("0 {} {}\n", self.program, own_machine(arguments).join(" "));
-                std::fs::write(folder.join("tests.txt"), line)?;
+                fs_err::write(folder.join("tests.txt"), line)?;
                 let contents = Contents {
                     program: self.programs.join(linux::INIT),
                     root: Some(folder.clone()),
@@ -229,7 +229,7 @@ fn linux_machine() -> Machine {
 /// What a side finds at its root.
 fn folder(side: &str, scripts: &str) -> Result<PathBuf> {
     let folder = workspace::scratch("oracle")?.join(side);
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join(SCRIPTS), scripts).context("could not write the scripts")?;
+    fs_err::create_dir_all(&folder)?;
+    fs_err::write(folder.join(SCRIPTS), scripts)?;
     Ok(folder)
 }

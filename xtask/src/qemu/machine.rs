@@ -230,7 +230,7 @@ impl Machine {
 
     /// The archive's length, if there is room for it in the machine's memory.
     fn check_room(&self, archive: &Path) -> Result<u64> {
-        let length = std::fs::metadata(archive)?.len();
+        let length = fs_err::metadata(archive)?.len();
         let room = self.memory.bytes - self.archive_offset();
         if length > room {
             return Err(WithStatus::error(
@@ -324,13 +324,13 @@ mod tests {
     #[test]
     fn el3_boots_the_elf_and_loads_the_archive_by_hand() {
         let archive = std::env::temp_dir().join(format!("inarch-el3-{}.cpio", std::process::id()));
-        std::fs::write(&archive, [0; 256]).unwrap();
+        fs_err::write(&archive, [0; 256]).unwrap();
         let machine = Machine {
             entry: Entry::El3,
             ..Machine::default()
         };
         let line = line(&machine, Some(&archive));
-        std::fs::remove_file(&archive).unwrap();
+        fs_err::remove_file(&archive).unwrap();
         let line = line.unwrap();
         assert!(line.contains("secure=on,virtualization=on"), "{line}");
         assert!(line.contains("-kernel k.elf"), "{line}");
@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn an_archive_that_does_not_fit_is_refused() {
         let archive = std::env::temp_dir().join(format!("inarch-large-{}.cpio", std::process::id()));
-        let file = std::fs::File::create(&archive).unwrap();
+        let file = fs_err::File::create(&archive).unwrap();
         file.set_len(200 << 20).unwrap();
         let memory = Size {
             bytes: 256 << 20,
@@ -356,7 +356,7 @@ mod tests {
             Some(&archive),
         );
         let accepted = line(&Machine::default(), Some(&archive));
-        std::fs::remove_file(&archive).unwrap();
+        fs_err::remove_file(&archive).unwrap();
         let message = refused.unwrap_err().to_string();
         assert!(
             message.contains("200 MiB") && message.contains("--memory"),

@@ -64,7 +64,7 @@ impl Placement {
             X0::BareTree => format!("jump-{:x}-bare.img", self.address),
         };
         let path = workspace::scratch("placement")?.join(name);
-        std::fs::write(&path, self.code()).with_context(|| format!("could not write {}", path.display()))?;
+        fs_err::write(&path, self.code())?;
         Ok(path)
     }
 

@@ -105,14 +105,12 @@ impl PrivateApt {
         }
         let folder = workspace::scratch(&name)?;
         for inside in ["lists/partial", "cache/archives/partial"] {
-            std::fs::create_dir_all(folder.join(inside))?;
+            fs_err::create_dir_all(folder.join(inside))?;
         }
         let sources = folder.join("debian.sources");
-        std::fs::write(&sources, mirror.stanza_of(suite, component))
-            .context("could not write a sources file")?;
+        fs_err::write(&sources, mirror.stanza_of(suite, component))?;
         let configuration = folder.join("apt.conf");
-        std::fs::write(&configuration, configure(&folder, architecture))
-            .context("could not write apt's settings")?;
+        fs_err::write(&configuration, configure(&folder, architecture))?;
         let apt = PrivateApt {
             folder,
             configuration,
@@ -164,20 +162,20 @@ impl PrivateApt {
         let file = self.downloaded(package)?;
         // A folder with the right name is a whole one: unpacked beside it first.
         let partial = into.with_extension("partial");
-        let _ = std::fs::remove_dir_all(&partial);
+        let _ = fs_err::remove_dir_all(&partial);
         let unpacked = command::run(
             Command::new("dpkg-deb")
                 .arg("-x")
                 .args([&file, &partial].map(|path| workspace::short(path))),
         );
-        std::fs::remove_file(&file)?;
+        fs_err::remove_file(&file)?;
         unpacked.with_context(|| format!("could not unpack {}", file.display()))?;
-        let _ = std::fs::remove_dir_all(into);
-        std::fs::rename(&partial, into).with_context(|| format!("could not make {}", into.display()))
+        let _ = fs_err::remove_dir_all(into);
+        Ok(fs_err::rename(&partial, into)?)
     }
 
     fn downloaded(&self, package: &str) -> Result<PathBuf> {
-        for entry in std::fs::read_dir(&self.folder)? {
+        for entry in fs_err::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with(&format!("{package}_")) && name.ends_with(".deb") {

@@ -63,8 +63,8 @@ fn fetch() -> Result<PathBuf> {
     let trees =
         trees_in(&whole).with_context(|| format!("the package {package} {version} holds no trees"))?;
     // The trees of a thousand other boards are not kept.
-    std::fs::rename(&trees, &folder).with_context(|| format!("could not make {}", folder.display()))?;
-    std::fs::remove_dir_all(&whole)?;
+    fs_err::rename(&trees, &folder)?;
+    fs_err::remove_dir_all(&whole)?;
     Ok(folder)
 }
 

@@ -102,7 +102,7 @@ fn install(system: &System) -> Result<()> {
     if system.is_debian(12) {
         let text = Mirror::find()?.stanza(BACKPORTS);
         say::note(&format!("writing {SOURCES}:\n{}", indented(&text)));
-        std::fs::write(SOURCES, text).with_context(|| format!("could not write {SOURCES}"))?;
+        fs_err::write(SOURCES, text)?;
         suite = Some(BACKPORTS);
     }
     apt::install(&["qemu-system-arm"], suite).context("QEMU could not be installed")

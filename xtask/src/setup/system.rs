@@ -48,8 +48,8 @@ impl System {
                 ..System::default()
             };
         }
-        let text = std::fs::read_to_string("/etc/os-release")
-            .or_else(|_| std::fs::read_to_string("/usr/lib/os-release"))
+        let text = fs_err::read_to_string("/etc/os-release")
+            .or_else(|_| fs_err::read_to_string("/usr/lib/os-release"))
             .unwrap_or_default();
         Self::parse(&text)
     }

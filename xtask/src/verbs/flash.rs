@@ -97,7 +97,7 @@ impl Flash {
             return Ok(self.card.make()?.0);
         };
         let shown = path.display();
-        let image = std::fs::read(path).with_context(|| format!("could not read {shown}"))?;
+        let image = fs_err::read(path)?;
         card::read(&image)
             .and_then(|files| card::lint(&image, self.card.board, &files))
             .with_context(|| {

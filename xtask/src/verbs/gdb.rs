@@ -43,8 +43,7 @@ impl Gdb {
         let mut command = launch.command(Serial::Output, Debugger::Waits)?;
         say::command(&command);
         let log = workspace::scratch("gdb")?.join("console.log");
-        let file =
-            std::fs::File::create(&log).with_context(|| format!("could not make {}", log.display()))?;
+        let file = fs_err::File::create(&log)?.into_file();
         say::note(&format!(
             "the machine prints into {}",
             workspace::short(&log).display()

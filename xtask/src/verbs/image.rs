@@ -57,8 +57,7 @@ impl Image {
     /// Does it.
     pub(crate) fn run(self) -> Result<ExitCode> {
         let (card, files) = self.card.make()?;
-        std::fs::write(&self.output, &card)
-            .with_context(|| format!("could not write {}", self.output.display()))?;
+        fs_err::write(&self.output, &card)?;
         for file in &files {
             anstream::println!("{:>12} {}", file.contents.len(), file.name);
         }

@@ -81,7 +81,7 @@ impl Launch {
 impl Drop for Launch {
     fn drop(&mut self) {
         // So that archives don't pile up.
-        let _ = std::fs::remove_file(&self.archive);
+        let _ = fs_err::remove_file(&self.archive);
     }
 }
 
@@ -100,7 +100,7 @@ fn remove_old(folder: &Path) {
         .map(|entry| entry.path());
     for path in entries.filter(|path| is_old(path)) {
         // Another xtask may have been quicker.
-        let _ = std::fs::remove_file(path);
+        let _ = fs_err::remove_file(path);
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::archive::{self, Contents};
@@ -126,7 +126,7 @@ fn check(program: &Path, in_full: bool) -> Result<()> {
     if program.is_dir() {
         return refused(format!("{shown} is a folder, not a program"));
     }
-    let file = match std::fs::read(program) {
+    let file = match fs_err::read(program) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let hint = match program.components().count() {
@@ -136,7 +136,7 @@ fn check(program: &Path, in_full: bool) -> Result<()> {
             let why = format!("there is no file {shown}{hint}");
             return Err(WithStatus::error(exit::NOT_FOUND, why));
         }
-        Err(error) => return Err(error).with_context(|| format!("could not read {shown}")),
+        Err(error) => return Err(error.into()),
     };
     match elfcheck::check(&file) {
         Err(reason) if in_full => refused(format!("{shown} can't run on Inarch: {reason}")),

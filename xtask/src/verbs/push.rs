@@ -81,7 +81,7 @@ impl Push {
         let core = Core::ensure(&self.build)?;
         let kernel = compile::kernel(&core, Flavor::Plain)?;
         let load = Load {
-            kernel: &std::fs::read(&kernel.image)?,
+            kernel: &fs_err::read(&kernel.image)?,
             archive: &archive::bytes(&self.program.contents(&core)?)?,
             words: &self.kernel.words_on_a_board(Terminals::here()).join(" "),
             ending: if self.again { Ending::Again } else { Ending::Off },

@@ -30,8 +30,8 @@ impl Size {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let core = Core::ensure(&self.build)?;
         let kernel = compile::kernel(&core, Flavor::Plain)?;
-        let data = std::fs::read(&kernel.elf)?;
-        let flat = std::fs::read(&kernel.image)?;
+        let data = fs_err::read(&kernel.elf)?;
+        let flat = fs_err::read(&kernel.image)?;
         let file = object::File::parse(&*data).context("the kernel's symbols can't be read")?;
 
         println!("{:>10}  section", "bytes");

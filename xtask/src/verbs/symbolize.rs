@@ -1,6 +1,6 @@
 //! `cargo xtask symbolize`: names for the addresses of a saved panic, as from a board's serial line.
 
-use std::fs::File;
+use fs_err::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,9 +36,7 @@ impl Symbolize {
         let symbols =
             Symbols::load(&elf).context("build the kernel first, or name its ELF file with --elf")?;
         let log: Box<dyn Read> = match &self.log {
-            Some(path) => {
-                Box::new(File::open(path).with_context(|| format!("could not read {}", path.display()))?)
-            }
+            Some(path) => Box::new(File::open(path)?),
             None => Box::new(std::io::stdin()),
         };
         let mut out = std::io::stdout().lock();

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every kind of test in one run.
 
-use std::fs::File;
+use fs_err::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -139,7 +139,7 @@ impl Test {
         self.libtest.test_threads = Some(1);
         if let Some(path) = &self.libtest.logfile {
             // libtest-mimic would only find out after everything was built, and panic.
-            File::create(path).with_context(|| format!("no report can be written to {path}"))?;
+            File::create(path)?;
         }
         let trials = self.trials()?;
         let conclusion = libtest_mimic::run(&self.libtest, trials);
@@ -325,8 +325,7 @@ impl Test {
 /// The program tests in the list of programs, which lie in `folder`.
 fn program_list(folder: &Path, machine: &Machine) -> Result<Vec<program::Case>> {
     let list = workspace::root().join(PROGRAMS);
-    let list =
-        std::fs::read_to_string(&list).with_context(|| format!("could not read {}", list.display()))?;
+    let list = fs_err::read_to_string(&list)?;
     program::parse_list(&list, folder, machine).with_context(|| format!("{PROGRAMS} is not as it should be"))
 }
 

@@ -54,7 +54,7 @@ pub(super) fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
     let others = cases.map(|(name, says, words)| {
         super::trial(bench, name, move |_| {
             let path = socket(name)?;
-            let _ = std::fs::remove_file(&path);
+            let _ = fs_err::remove_file(&path);
             let listener = UnixListener::bind(&path)?;
             // It says the same to everybody, and ends with this process.
             std::thread::spawn(move || {
@@ -66,7 +66,7 @@ pub(super) fn trials(bench: &Arc<Bench>) -> Vec<Trial> {
                 }
             });
             let result = complains(&format!("unix:{}", path.display()), words);
-            let _ = std::fs::remove_file(&path);
+            let _ = fs_err::remove_file(&path);
             result
         })
     });

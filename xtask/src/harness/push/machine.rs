@@ -40,7 +40,7 @@ impl LoaderMachine {
     /// Takes the power away, if it is on, and gives it again.
     pub(super) fn restart(&mut self) -> Result<()> {
         self.qemu = None;
-        let _ = std::fs::remove_file(&self.socket);
+        let _ = fs_err::remove_file(&self.socket);
         let words = ["push".to_owned()];
         let load = Load {
             kernel: &self.bench.kernel,
@@ -84,7 +84,7 @@ impl LoaderMachine {
 impl Drop for LoaderMachine {
     fn drop(&mut self) {
         self.qemu = None;
-        let _ = std::fs::remove_file(&self.socket);
+        let _ = fs_err::remove_file(&self.socket);
     }
 }
 

@@ -135,7 +135,7 @@ fn programs(bench: &Bench, machine: &Machine, hello: &Path) -> Result<()> {
     ensure!(tests.out.ends_with("\n3 passed, 0 failed\n"), "{}", tests.out);
     let next = format!("--program={}", hello.with_file_name("args").display());
     let last = run(&["push", &next], 0)?;
-    let kernel = std::fs::metadata(&bench.kernel.image)?.len();
+    let kernel = fs_err::metadata(&bench.kernel.image)?.len();
     ensure!(((proxy.passed() - sent) as u64) < kernel, "the kernel came again");
     let cores = last.out.contains("3 of 3 other core(s) let in");
     ensure!(cores || machine.raspi.is_none(), "{}", last.out);

@@ -76,13 +76,13 @@ impl Drop for Proxy {
             // It has nothing to say.
             let _ = thread.join();
         }
-        let _ = std::fs::remove_file(&self.state.at);
+        let _ = fs_err::remove_file(&self.state.at);
     }
 }
 
 fn listen(at: &Path) -> Result<UnixListener> {
     // What an earlier run has left.
-    let _ = std::fs::remove_file(at);
+    let _ = fs_err::remove_file(at);
     let listener = UnixListener::bind(at).with_context(|| format!("could not listen at {}", at.display()))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
@@ -100,7 +100,7 @@ impl State {
             let _ = self.pass(host, board, &mut random);
             if self.cut.swap(false, Relaxed) {
                 drop(listener);
-                let _ = std::fs::remove_file(&self.at);
+                let _ = fs_err::remove_file(&self.at);
                 std::thread::sleep(OUT);
                 match listen(&self.at) {
                     Ok(again) => listener = again,
