@@ -96,8 +96,15 @@ impl<M: Machine> AddressSpace<M> {
     /// Does what was planned for `vma`. Everything it needs is set aside, so the only error is the planned one. `spare` is for how
     /// many mappings room is set aside, if nothing more is.
     fn commit(&mut self, plan: &Plan, vma: &Vma, spare: Option<Spare>) -> Result<VirtAddr, Errno> {
-        for range in [plan.clear, plan.cut].into_iter().flatten() {
-            self.unmap_pages(range, spare);
+        let occupied = plan.moves_onto();
+        if let Some(target) = plan.clear {
+            let found = self.unmap_mappings(target, spare);
+            if found && occupied.is_none() {
+                self.clear_pages(target);
+            }
+        }
+        if let Some(tail) = plan.cut {
+            self.unmap_pages(tail, spare);
         }
         match plan.last.map_err(|refusal| self.refuse(refusal))? {
             Last::Stay(addr) => Ok(addr),
@@ -106,7 +113,7 @@ impl<M: Machine> AddressSpace<M> {
                 Ok(answer)
             }
             Last::Move(step) => {
-                self.move_mapping(vma, &step);
+                self.move_mapping(vma, &step, occupied);
                 Ok(step.target.start())
             }
         }
@@ -121,13 +128,15 @@ impl<M: Machine> AddressSpace<M> {
     }
 
     /// Moves, duplicates or, under `MREMAP_DONTUNMAP`, empties a mapping. What was cut off `vma` to make room lies outside of
-    /// the source.
-    fn move_mapping(&mut self, vma: &Vma, step: &Move) {
+    /// the source. What is mapped no more at a target that was `occupied` is still in the tables.
+    fn move_mapping(&mut self, vma: &Vma, step: &Move, occupied: Option<PageRange>) {
         let Move { source, target, .. } = *step;
         let copy = copy_at(vma, source, target);
         self.objects.mapped(&copy, target.pages());
-        if !source.is_empty() {
-            self.move_pages(source, target.start());
+        match occupied {
+            Some(occupied) => self.replace_pages(source, occupied),
+            None if source.is_empty() => {}
+            None => self.move_pages(source, target.start()),
         }
         match step.source_afterwards {
             Source::Gone => {

@@ -67,6 +67,14 @@ impl Plan {
     const fn only(last: Result<Last, Refusal>) -> Self {
         Self::new(None, None, last)
     }
+
+    /// What makes room for pages that come in its place: the two go and come with one flush.
+    pub(crate) fn moves_onto(&self) -> Option<PageRange> {
+        match self.last {
+            Ok(Last::Move(_)) => self.clear,
+            _ => None,
+        }
+    }
 }
 
 /// The check that Linux makes before it looks at any mapping: that whatever the call cuts leaves no mapping too many.

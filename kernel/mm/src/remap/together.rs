@@ -55,9 +55,11 @@ impl<M: Machine> AddressSpace<M> {
 
     fn commit_in_one(&mut self, together: &Together) {
         if together.occupied {
-            self.unmap_pages(together.target, Some(SPARE));
+            self.unmap_mappings(together.target, Some(SPARE));
+            self.replace_pages(together.source, together.target);
+        } else {
+            self.move_pages(together.source, together.target.start());
         }
-        self.move_pages(together.source, together.target.start());
         if let Some(first) = &together.first {
             self.move_part(together, first);
         }

@@ -9,7 +9,7 @@ use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 
 impl<M: Machine> AddressSpace<M> {
     /// Takes every page of `range` out of the tables, and gives up the references.
-    pub(super) fn clear_pages(&mut self, range: PageRange) {
+    pub(crate) fn clear_pages(&mut self, range: PageRange) {
         self.tables.release(range);
     }
 
@@ -61,6 +61,11 @@ impl<M: Machine> AddressSpace<M> {
     /// Moves the pages of `source` to `target`, where nothing is mapped; the tables for that were reserved.
     pub(crate) fn move_pages(&mut self, source: PageRange, target: VirtAddr) {
         self.tables.relocate(source, target);
+    }
+
+    /// Moves the pages of `source` to the start of `target`, and gives up whatever pages are there; the tables for that were reserved.
+    pub(crate) fn replace_pages(&mut self, source: PageRange, target: PageRange) {
+        self.tables.replace(source, target);
     }
 
     /// Takes out the pages of `object` that lie past its end, private copies included, as Linux does at a truncation.

@@ -37,6 +37,14 @@ impl<M: Machine> AddressSpace<M> {
     /// Unmaps whatever is in `range`. Room for one more mapping is reserved. A caller that names all else that it has reserved, its
     /// `spare`, lets many go as one.
     pub(crate) fn unmap_pages(&mut self, range: PageRange, spare: Option<Spare>) {
+        if self.unmap_mappings(range, spare) {
+            self.clear_pages(range);
+        }
+    }
+
+    /// As [`Self::unmap_pages`], but the pages stay in the tables, for the caller to take out in the same call. Answers whether
+    /// anything was mapped.
+    pub(crate) fn unmap_mappings(&mut self, range: PageRange, spare: Option<Spare>) -> bool {
         let Self { tree, objects, .. } = self;
         let mut found = false;
         let removed = |part: Vma| {
@@ -47,8 +55,6 @@ impl<M: Machine> AddressSpace<M> {
             Some(spare) => tree.unmap_many(range, spare, removed),
             None => tree.unmap(range, removed),
         }
-        if found {
-            self.clear_pages(range);
-        }
+        found
     }
 }

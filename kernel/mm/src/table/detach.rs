@@ -2,6 +2,7 @@
 
 use super::PageTables;
 use super::descriptor::Descriptor;
+use super::flush::Outdated;
 use super::gone::Gone;
 use super::level::{ENTRIES, Level};
 use super::page::{Table, Word};
@@ -33,6 +34,27 @@ impl Found {
             (false, false) => None,
         }
     }
+
+    /// What a flush must name after a detach of `range`, which began at `start`; `None` if no TLB can hold anything.
+    #[inline(always)]
+    pub(super) fn outdated(self, range: PageRange, start: Start) -> Option<Outdated> {
+        let reach = self.reach()?;
+        let (range, gone) = match self.flush_unit {
+            0 => (range, Some(start.gone())),
+            _ => (self.whole_groups(range), None),
+        };
+        Some(Outdated { range, reach, gone })
+    }
+
+    /// `range`, with the whole of the groups that reach out of it.
+    fn whole_groups(self, range: PageRange) -> PageRange {
+        let start = range.start().align_down(self.flush_unit);
+        let end = range
+            .end()
+            .align_up(self.flush_unit)
+            .and_then(|end| PageRange::new(start, end));
+        end.expect("groups end below TASK_SIZE")
+    }
 }
 
 /// Where an edit of a range begins: the lowest table under which the whole range lies and which keeps something when the
@@ -41,6 +63,17 @@ impl Found {
 pub(super) struct Start {
     pub(super) level: Level,
     pub(super) table: Table,
+}
+
+impl Start {
+    /// Where to look for what was taken out.
+    const fn gone(self) -> Gone {
+        Gone {
+            level: self.level,
+            table: self.table,
+            free: false,
+        }
+    }
 }
 
 /// The entries of one table that a range meets.
@@ -204,15 +237,21 @@ impl<M: Machine> PageTables<M> {
     #[inline]
     pub(super) fn take_out(&mut self, range: PageRange) -> Option<(Start, Found)> {
         let (start, found) = self.detach(range)?;
+        self.flush_taken(range, start, found);
+        Some((start, found))
+    }
+
+    /// The second step, for what a detach of `range` met.
+    #[inline]
+    pub(super) fn flush_taken(&mut self, range: PageRange, start: Start, found: Found) {
         self.flush_found(range, start, found);
         if found.cut {
             self.split_in(start.level, start.table, range, Some(range));
         }
-        Some((start, found))
     }
 
     /// Detaches everything in `range`, and the rest of blocks and groups that it cuts; `None` if there is nothing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn detach(&mut self, range: PageRange) -> Option<(Start, Found)> {
         let mut found = Found::default();
         let (start, emptied) = self.start(range)?;
@@ -281,20 +320,9 @@ impl<M: Machine> PageTables<M> {
     pub(super) fn flush_found(&mut self, range: PageRange, start: Start, found: Found) {
         let Some(reach) = found.reach() else { return };
         if found.flush_unit == 0 {
-            let Start { level, table } = start;
-            let gone = Gone {
-                level,
-                table,
-                free: false,
-            };
-            return self.flush(range, reach, Some(gone));
+            return self.flush(range, reach, Some(start.gone()));
         }
-        let start = range.start().align_down(found.flush_unit);
-        let end = range
-            .end()
-            .align_up(found.flush_unit)
-            .and_then(|end| PageRange::new(start, end));
-        self.flush(end.expect("groups end below TASK_SIZE"), reach, None);
+        self.flush(found.whole_groups(range), reach, None);
     }
 
     /// Detaches what `table` holds of `range`.

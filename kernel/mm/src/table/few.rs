@@ -5,6 +5,7 @@
 use super::PageTables;
 use super::descriptor::Descriptor;
 use super::detach::{Met, detach_words};
+use super::flush::Outdated;
 use super::gone::Gone;
 use super::level::{ENTRIES, Level};
 use super::page::{Table, Word};
@@ -188,6 +189,18 @@ impl<M: Machine> PageTables<M> {
         way: &Way<LEVEL>,
         keeper: &Keeper,
     ) {
+        let Outdated { range, reach, gone } = self.unhang(range, way, keeper);
+        self.flush(range, reach, gone);
+    }
+
+    /// Takes all tables of a way below `keeper` out, as [`Self::take_out_all`]; answers what is to be flushed.
+    #[inline(always)]
+    pub(super) fn unhang<const LEVEL: usize>(
+        &mut self,
+        range: PageRange,
+        way: &Way<LEVEL>,
+        keeper: &Keeper,
+    ) -> Outdated {
         let (table, index) = keeper.step;
         // The hardware does not update table entries: there is no need for an atomic.
         self.live(table).set(index, Descriptor::ABSENT);
@@ -198,7 +211,11 @@ impl<M: Machine> PageTables<M> {
             table: way.table(),
             free: true,
         };
-        self.flush(range, Reach::Walk, Some(gone));
+        Outdated {
+            range,
+            reach: Reach::Walk,
+            gone: Some(gone),
+        }
     }
 
     /// Gives back the tables above the one at the end of `way` that were taken out with it.
@@ -229,16 +246,36 @@ impl<M: Machine> PageTables<M> {
         entries: &Range<usize>,
         range: PageRange,
     ) -> Met {
+        let (met, outdated) = self.detach_only(level, table, entries, range);
+        if let Some(Outdated { range, reach, gone }) = outdated {
+            self.flush(range, reach, gone);
+        }
+        met
+    }
+
+    /// Detaches entries as [`Self::detach_few`]; answers what is to be flushed, too.
+    #[inline(always)]
+    pub(super) fn detach_only(
+        &mut self,
+        level: Level,
+        table: Table,
+        entries: &Range<usize>,
+        range: PageRange,
+    ) -> (Met, Option<Outdated>) {
         let met = detach_words(&self.machine, level, self.live(table).words(entries.clone()));
         self.counters.written += met.valid() as u64;
-        if let Some(reach) = met.reach(level) {
+        let outdated = met.reach(level).map(|reach| {
             let gone = Gone {
                 level,
                 table,
                 free: false,
             };
-            self.flush(range, reach, Some(gone));
-        }
-        met
+            Outdated {
+                range,
+                reach,
+                gone: Some(gone),
+            }
+        });
+        (met, outdated)
     }
 }

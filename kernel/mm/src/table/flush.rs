@@ -8,6 +8,24 @@ use crate::{PAGE_SIZE, PageRange, VirtAddr};
 /// How many TLBIs by range are worth more than the refills after one that empties the whole address space.
 const MAX_RANGES: u64 = 8;
 
+/// What a TLB may remember of a range, and must not any more.
+#[derive(Clone, Copy)]
+pub(super) struct Outdated {
+    pub(super) range: PageRange,
+    pub(super) reach: Reach,
+    /// Where to look for what there was, as far as that is known.
+    pub(super) gone: Option<Gone>,
+}
+
+/// What the TLBIs of a flush reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// What they were to.
+    Named,
+    /// The whole address space.
+    Everything,
+}
+
 impl<M: Machine> PageTables<M> {
     /// Makes earlier stores to tables visible to every walker, removes what TLBs remember of `range`, and waits until
     /// every access that used it is complete. With [`Reach::Walk`] also the tables on the way are forgotten. Where that takes
@@ -23,6 +41,28 @@ impl<M: Machine> PageTables<M> {
         }
     }
 
+    /// [`Self::flush`] of two ranges, as far as a TLB can hold anything of them: once for both.
+    #[inline(never)]
+    pub(super) fn flush_both(&mut self, ranges: [Option<Outdated>; 2]) {
+        let (one, other) = match ranges {
+            [Some(one), Some(other)] if one.range.len() < other.range.len() => (other, one),
+            [Some(one), Some(other)] => (one, other),
+            [Some(only), None] | [None, Some(only)] => {
+                return self.flush(only.range, only.reach, only.gone);
+            }
+            [None, None] => return,
+        };
+        self.machine.dsb_stores();
+        if self.invalidate(one.range, one.reach, one.gone) == Scope::Named {
+            self.invalidate(other.range, other.reach, other.gone);
+        }
+        self.machine.dsb();
+        self.counters.dsb += 2;
+        if self.machine.features().contains(MmuFeatures::REPEAT_FLUSH) {
+            self.repeat(one.range, one.reach);
+        }
+    }
+
     /// On a Cortex-A76 the first DSB may end before writes through the old translation do (CVE-2025-10263); after any one more
     /// TLBI the second does not.
     #[cold]
@@ -34,7 +74,7 @@ impl<M: Machine> PageTables<M> {
 
     /// The TLBIs alone.
     #[inline(always)]
-    fn invalidate(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) {
+    fn invalidate(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) -> Scope {
         let pages = range.pages();
         let by_range = self.machine.features().contains(MmuFeatures::TLB_RANGE);
         if by_range && (2..=RangeOperand::FEW_PAGES).contains(&pages) {
@@ -50,24 +90,29 @@ impl<M: Machine> PageTables<M> {
             self.machine.tlbi_range(operand, reach);
             self.counters.tlbi_range += 1;
         } else {
-            self.invalidate_many(range, reach, gone);
+            return self.invalidate_many(range, reach, gone);
         }
+        Scope::Named
     }
 
     /// The TLBIs of a range that takes more than one.
     #[inline(never)]
-    fn invalidate_many(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) {
+    fn invalidate_many(&mut self, range: PageRange, reach: Reach, gone: Option<Gone>) -> Scope {
         if self.machine.features().contains(MmuFeatures::TLB_RANGE) {
             if range.pages() <= MAX_RANGES * RangeOperand::MAX_PAGES {
-                return self.invalidate_ranges(self.asid, range, reach);
+                self.invalidate_ranges(self.asid, range, reach);
+                return Scope::Named;
             }
         } else if range.pages() <= MAX_PAGES as u64 && gone.is_none_or(|gone| self.was_full(gone, range)) {
             let page = |index: usize| range.start() + index as u64 * PAGE_SIZE;
-            return self.invalidate_pages((0..range.pages() as usize).map(page), reach);
+            self.invalidate_pages((0..range.pages() as usize).map(page), reach);
+            return Scope::Named;
         } else if let Some(list) = gone.and_then(|gone| self.list_gone(gone, range)) {
-            return self.invalidate_pages(list.pages().iter().copied(), reach);
+            self.invalidate_pages(list.pages().iter().copied(), reach);
+            return Scope::Named;
         }
         self.invalidate_all();
+        Scope::Everything
     }
 
     #[inline]

@@ -14,11 +14,14 @@ impl<M: Machine> PageTables<M> {
     /// Takes out everything in `range`, as [`Self::unmap`] does, and gives up the reference to each page.
     pub(crate) fn release(&mut self, range: PageRange) {
         let machine = self.machine.clone();
-        let mut sink = Released {
-            machine: &machine,
-            others: None,
-        };
-        self.unmap_to(range, &mut sink);
+        self.unmap_to(range, &mut Released::new(&machine));
+    }
+
+    /// Moves `source` to the start of `target` as [`Self::relocate_onto`] does, and gives up the reference to each page that was in
+    /// `target`.
+    pub(crate) fn replace(&mut self, source: PageRange, target: PageRange) {
+        let machine = self.machine.clone();
+        self.relocate_onto_to(source, target, &mut Released::new(&machine));
     }
 }
 
@@ -27,6 +30,15 @@ struct Released<'m, M: Machine> {
     machine: &'m M,
     /// Of pages that did not go with many others.
     others: Option<Releases<'m, M>>,
+}
+
+impl<'m, M: Machine> Released<'m, M> {
+    const fn new(machine: &'m M) -> Self {
+        Self {
+            machine,
+            others: None,
+        }
+    }
 }
 
 impl<M: Machine> Sink for Released<'_, M> {

@@ -2,7 +2,7 @@
 
 use super::PageTables;
 use super::descriptor::{Descriptor, Entry, Leaf};
-use super::detach::Extent;
+use super::detach::{Extent, Found, Start};
 use super::few::{Few, in_one_table};
 use super::level::Level;
 use super::page::{Table, Word};
@@ -23,7 +23,7 @@ pub(super) trait Sink {
 }
 
 /// A sink that takes pages one by one.
-struct Each<F>(F);
+pub(super) struct Each<F>(pub(super) F);
 
 impl<F: FnMut(VirtAddr, Level, Leaf)> Sink for Each<F> {
     fn take(&mut self, address: VirtAddr, level: Level, leaf: Leaf) {
@@ -53,9 +53,14 @@ impl<M: Machine> PageTables<M> {
     /// Unmaps whatever there may be.
     #[inline(never)]
     fn unmap_many(&mut self, range: PageRange, sink: &mut impl Sink) {
-        let Some((start, found)) = self.take_out(range) else {
-            return;
-        };
+        if let Some((start, found)) = self.take_out(range) {
+            self.drain_taken(range, start, found, sink);
+        }
+    }
+
+    /// Empties `range`, all of it detached, which began at `start`, and flushed.
+    #[inline]
+    pub(super) fn drain_taken(&mut self, range: PageRange, start: Start, found: Found, sink: &mut impl Sink) {
         self.drain_in(start.level, start.table, range, false, sink);
         if found.cut {
             self.publish();
@@ -130,7 +135,7 @@ impl<M: Machine> PageTables<M> {
 
     /// Takes the pages of some entries out of a leaf table, the first of them that of `start`; answers how many entries are left in it.
     #[inline(always)]
-    fn drain_entries(
+    pub(super) fn drain_entries(
         &mut self,
         table: Table,
         entries: Range<usize>,

@@ -108,7 +108,8 @@ fn none_is_missing_and_none_is_superfluous() {
     }
 }
 
-/// What a call makes the machine flush: `L` for leaf entries, `W` for the walk caches as well, `A` for all that there is; a letter for each flush.
+/// What a call makes the machine flush: `L` for leaf entries, `W` for the walk caches as well, `A` for all that there is; a letter for each
+/// TLBI, and those of one flush are a word.
 fn flushes_of(prepare: impl FnOnce(&mut World), call: impl FnOnce(&mut World)) -> String {
     let mut world = World::new();
     prepare(&mut world);
@@ -118,9 +119,11 @@ fn flushes_of(prepare: impl FnOnce(&mut World), call: impl FnOnce(&mut World)) -
         Event::Page(_, _, Reach::Leaf) | Event::Range(_, _, _, Reach::Leaf) => Some('L'),
         Event::Page(..) | Event::Range(..) => Some('W'),
         Event::Asid(_) => Some('A'),
+        Event::Dsb => Some(' '),
         _ => None,
     };
-    world.machine.take_log().iter().filter_map(letter).collect()
+    let letters: String = world.machine.take_log().iter().filter_map(letter).collect();
+    letters.trim_end().into()
 }
 
 /// `pages` of memory at `addr`, all written to.
@@ -184,7 +187,7 @@ fn rights_that_change_are_flushed_once() {
     assert_eq!(flushes_of(block, |world| protect(world, H, R)), "L");
     assert_eq!(
         flushes_of(block, |world| protect(world, 3, R)),
-        "LL",
+        "L L",
         "the block is split, and its pages change"
     );
 }
@@ -269,14 +272,82 @@ fn a_move_flushes_once_where_the_pages_were() {
     };
     let grow = |world: &mut World| assert!(world.mremap(A, 4 * P, 6 * P, MAYMOVE, 0).is_ok());
     assert_eq!(flushes_of(beside, grow), "L");
-    let onto = |world: &mut World| {
-        four(world);
+}
+
+/// Pages on both sides of the border of the leaf table that begins at `addr + H`.
+fn around_border(world: &mut World, addr: u64) {
+    written(world, addr + (H - 2) * P, 4);
+}
+
+#[test]
+fn a_move_onto_others_flushes_them_along() {
+    let onto = |source: fn(&mut World), at: u64, occupants: u64| {
+        move |world: &mut World| {
+            source(world);
+            written(world, at, occupants);
+        }
+    };
+    let whole = |world: &mut World| written(world, A, 4);
+    let much = |world: &mut World| written(world, A, 2 * H);
+    for flags in [TO, TO | DONTUNMAP] {
+        let move_to = |pages: u64, to: u64| move |world: &mut World| moved(world, pages, flags, to);
+        assert_eq!(flushes_of(onto(four, B, 9), move_to(4, B)), "LL");
+        assert_eq!(flushes_of(onto(four, B, 4), move_to(4, B)), "LW");
+        assert_eq!(flushes_of(onto(whole, B, 9), move_to(4, B)), "WL");
+        assert_eq!(
+            flushes_of(onto(whole, B, 4), move_to(4, B)),
+            "WW",
+            "one table takes the other's place"
+        );
+        assert_eq!(
+            flushes_of(onto(four, A + 16 * P, 4), move_to(4, A + 16 * P)),
+            "LL",
+            "in the same table"
+        );
+        assert_eq!(flushes_of(onto(much, B, 2 * H), move_to(2 * H, B)), "WW");
+        assert_eq!(flushes_of(onto(much, B + P, 2 * H), move_to(2 * H, B + P)), "WW");
+        assert_eq!(flushes_of(onto(much, B + P, 9), move_to(2 * H, B + P)), "WW");
+        assert_eq!(flushes_of(onto(block, B, H), move_to(H, B)), "LW");
+        assert_eq!(
+            flushes_of(onto(|world| world.map(A, 4, RW), B, 4), move_to(4, B)),
+            "W",
+            "nothing comes"
+        );
+    }
+    let grown = |world: &mut World| assert_eq!(world.mremap(A, 4 * P, 6 * P, TO, B), Ok(B));
+    assert_eq!(flushes_of(onto(four, B, 9), grown), "LL");
+    let shrunk = |world: &mut World| assert_eq!(world.mremap(A, 4 * P, 2 * P, TO, B), Ok(B));
+    assert_eq!(
+        flushes_of(onto(four, B, 9), shrunk),
+        "L LL",
+        "what is cut off goes before"
+    );
+}
+
+#[test]
+fn a_move_onto_others_may_have_to_flush_twice() {
+    let beside = |world: &mut World| {
+        around_border(world, B);
         written(world, B, 4);
     };
     assert_eq!(
-        flushes_of(onto, |world| moved(world, 4, TO, B)),
-        "WL",
-        "the occupants, then the pages"
+        flushes_of(beside, |world| {
+            let (old, new) = (B, B + (H - 2) * P);
+            assert_eq!(world.mremap(old, 4 * P, 4 * P, TO, new), Ok(new));
+        }),
+        "W W",
+        "of the table under which the target begins both go, and some of what comes does not come to it"
+    );
+    let onto_block = |world: &mut World| {
+        block(world);
+        written(world, B, 4);
+    };
+    assert_eq!(
+        flushes_of(onto_block, |world| {
+            assert_eq!(world.mremap(B, 4 * P, 4 * P, TO, A), Ok(A));
+        }),
+        "L W",
+        "the block is cut first"
     );
 }
 
@@ -316,7 +387,7 @@ fn faults_flush_what_they_replace() {
     assert_eq!(flushes_of(zeros, |world| world.write(A, 1)), "L", "another page");
     assert_eq!(
         flushes_of(four, |world| drop(world.fork())),
-        "AA",
+        "A A",
         "the parent's, and the child's when it ends"
     );
 }

@@ -28,7 +28,7 @@ pub(super) enum Supply {
 
 /// What is known of the entries that are moved.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// All were valid, and were detached by themselves.
     Detached,
     /// They hang in a table that was taken out, and none is absent.
@@ -40,7 +40,7 @@ enum Kind {
 impl Kind {
     /// What is known of the entries of a table that was taken out and held nothing but `count` of them.
     #[inline(always)]
-    fn of_hanging(count: usize, entries: &Range<usize>) -> Self {
+    pub(super) fn of_hanging(count: usize, entries: &Range<usize>) -> Self {
         if count == entries.len() {
             Self::Hanging
         } else {
@@ -52,7 +52,7 @@ impl Kind {
 impl Met {
     /// What is known of entries that were detached.
     #[inline(always)]
-    fn kind(&self, entries: &Range<usize>) -> Kind {
+    pub(super) fn kind(&self, entries: &Range<usize>) -> Kind {
         if self.valid() == entries.len() {
             Kind::Detached
         } else {
@@ -205,7 +205,7 @@ impl<M: Machine> PageTables<M> {
 
     /// Counts what was done for `entries` of level `LEVEL`, of which `count` moved.
     #[inline(always)]
-    fn note<const LEVEL: usize>(&mut self, entries: &Range<usize>, count: usize) {
+    pub(super) fn note<const LEVEL: usize>(&mut self, entries: &Range<usize>, count: usize) {
         self.counters.read += (2 * LEVEL + entries.len()) as u64;
         self.counters.written += 2 * count as u64;
         self.counters.moved(const { Level::ALL[LEVEL] }, count);
@@ -226,7 +226,7 @@ impl<M: Machine> PageTables<M> {
 
     /// Moves detached entries from one table to another, or within one.
     #[inline(always)]
-    fn graft_few(&self, from: Table, entries: &Range<usize>, to: Table, at: usize, kind: Kind) {
+    pub(super) fn graft_few(&self, from: Table, entries: &Range<usize>, to: Table, at: usize, kind: Kind) {
         let machine = &self.machine;
         let source = from.live(machine).words(entries.clone());
         let target = to.live(machine).words(at..at + entries.len());
@@ -245,7 +245,7 @@ impl<M: Machine> PageTables<M> {
     /// Moves the entries of a detached table, all that it holds, to index `at` of the same table, in the order in which
     /// nothing is overwritten that has still to move.
     #[inline(always)]
-    fn shift_few(&self, table: Table, entries: &Range<usize>, at: usize) {
+    pub(super) fn shift_few(&self, table: Table, entries: &Range<usize>, at: usize) {
         let Range { start, end } = *entries;
         let words = table.live(&self.machine);
         let shift_one = |index: usize| {
@@ -305,7 +305,7 @@ impl<M: Machine> PageTables<M> {
 
     /// Puts a table that nobody reaches into an absent entry of one that walkers may reach, and publishes it.
     #[inline(always)]
-    fn show(&mut self, table: Table, (above, index): (Table, usize)) {
+    pub(super) fn show(&mut self, table: Table, (above, index): (Table, usize)) {
         self.order_stores();
         self.live(above).set(index, table.entry());
         above.gain(&self.machine, 1);

@@ -15,6 +15,7 @@
 
 mod few;
 mod graft;
+mod onto;
 mod reserve;
 mod shift;
 mod sparse;
@@ -100,9 +101,14 @@ impl<M: Machine> PageTables<M> {
     /// The general way.
     #[inline(never)]
     fn relocate_all(&mut self, source: PageRange, target: PageRange) {
-        let Some((start, _)) = self.take_out(source) else {
-            return;
-        };
+        if let Some((start, _)) = self.take_out(source) {
+            self.relocate_detached(source, target, start);
+        }
+    }
+
+    /// Moves what a detach of `source`, which began at `start`, met and flushed.
+    #[inline(always)]
+    fn relocate_detached(&mut self, source: PageRange, target: PageRange, start: Start) {
         let agree = agreement(source, target.start());
         let mut relocation = Relocation {
             tables: self,

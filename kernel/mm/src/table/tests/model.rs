@@ -256,7 +256,30 @@ impl Pair {
         self.machine.take_log();
         self.tables.relocate(source, target.start());
         self.machine.never_fail();
+        self.moved(source, target);
+    }
 
+    /// The same in one edit; the target may be longer than the source.
+    pub(super) fn relocate_onto(&mut self, source: PageRange, target: PageRange) {
+        if source.overlaps(target) {
+            return;
+        }
+        self.tables.begin_call();
+        if self.tables.reserve_relocation(source, target.start()).is_err() {
+            return self.tables.begin_call();
+        }
+        self.machine.fail_after(0);
+        let machine = self.machine.clone();
+        self.tables.relocate_onto(source, target, |address, level, leaf| {
+            assert!(target.contains(address));
+            give_back(&machine, level, leaf);
+        });
+        self.machine.never_fail();
+        self.moved(source, target);
+    }
+
+    /// Whatever was in `target` has gone, and what was in `source` has come to its start.
+    fn moved(&mut self, source: PageRange, target: PageRange) {
         let (from, to) = (source.start().get() / PAGE_SIZE, target.start().get() / PAGE_SIZE);
         self.model
             .extract_if(to..to + target.pages(), |_, _| true)

@@ -19,6 +19,7 @@ enum Op {
     Unmap { page: u64, count: u64 },
     Protect { page: u64, count: u64, rights: Rights },
     Relocate { from: u64, to: u64, count: u64 },
+    Onto(u64, u64, u64, u64),
     Access { page: u64, write: bool },
 }
 
@@ -80,6 +81,14 @@ fn relocation() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// A relocation onto what is there, of which more goes than comes.
+fn onto((relocation, more): (Op, u64)) -> Op {
+    match relocation {
+        Op::Relocate { from, to, count } => Op::Onto(from, to, count, more),
+        other => other,
+    }
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let rights = prop_oneof![
         Just(Rights::empty()),
@@ -95,7 +104,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (page(), 1..1200u64).prop_map(|(page, count)| Op::Guard { page, count }),
         1 => (page(), count()).prop_map(|(page, count)| Op::Unmap { page, count }),
         2 => (page(), count(), rights).prop_map(|(page, count, rights)| Op::Protect { page, count, rights }),
-        6 => relocation(),
+        5 => relocation(),
+        5 => (relocation(), prop_oneof![2 => Just(0), 1 => 0..600u64]).prop_map(onto),
         2 => (page(), any::<bool>()).prop_map(|(page, write)| Op::Access { page, write }),
     ]
 }
@@ -117,6 +127,7 @@ fn run(pair: &mut Pair, op: Op) {
         Op::Unmap { page, count } => pair.unmap(pages(page, count)),
         Op::Protect { page, count, rights } => pair.protect(pages(page, count), rights),
         Op::Relocate { from, to, count } => pair.relocate(pages(from, count), pages(to, count)),
+        Op::Onto(from, to, count, more) => pair.relocate_onto(pages(from, count), pages(to, count + more)),
         Op::Access { page, write } => pair.access(page, if write { Access::Write } else { Access::Read }),
     }
 }

@@ -210,6 +210,47 @@ fn one_flush_moves_any_amount() {
     pair.finish();
 }
 
+/// Moves `count` pages onto others, and answers the log.
+fn relocated_onto(pair: &mut Pair, from: u64, to: u64, count: u64) -> Vec<Event> {
+    pair.machine.take_log();
+    pair.relocate_onto(pages(from, count), pages(to, count));
+    pair.check();
+    pair.machine.take_log()
+}
+
+#[test]
+fn what_is_at_the_target_goes_with_the_same_flush() {
+    let mut pair = with_pages(HARDWARE | MmuFeatures::TLB_RANGE, 512, 600);
+    (4096..4096 + 600).for_each(|page| pair.map(page, RW));
+    let flush = |one, other| [DsbStores, one, other, Dsb, DsbStores, Isb];
+    let range = |start, count, reach| Range(ASID, at(start), count, reach);
+    let log = relocated_onto(&mut pair, 520, 4100, 4);
+    assert_eq!(
+        log,
+        flush(range(520, 4, Reach::Leaf), range(4100, 4, Reach::Leaf))
+    );
+    let log = relocated_onto(&mut pair, 600, 4200, 448);
+    assert_eq!(
+        log,
+        flush(range(600, 448, Reach::Leaf), range(4200, 448, Reach::Leaf))
+    );
+    pair.finish();
+
+    let mut pair = with_pages(HARDWARE, 512, 600);
+    (4096..4096 + 600).for_each(|page| pair.map(page, RW));
+    let log = relocated_onto(&mut pair, 600, 4200, 450);
+    let whole = [DsbStores, Event::Asid(ASID), Dsb, DsbStores, Isb];
+    assert_eq!(log, whole, "what forgets everything is enough for both");
+    pair.finish();
+
+    let mut pair = with_pages(HARDWARE | MmuFeatures::REPEAT_FLUSH, 512, 4);
+    (4096..4100).for_each(|page| pair.map(page, RW));
+    let log = relocated_onto(&mut pair, 512, 4096, 1);
+    let [one, other] = [512, 4096].map(|page| Page(ASID, at(page), Reach::Leaf));
+    assert_eq!(log, [DsbStores, one, other, Dsb, one, Dsb, DsbStores, Isb]);
+    pair.finish();
+}
+
 #[test]
 fn a_table_that_only_the_moved_pages_are_in_comes_along() {
     let mut pair = with_pages(HARDWARE | MmuFeatures::TLB_RANGE, 512, 4);
