@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// The workspace's root folder: the one above xtask's own.
 pub(crate) fn root() -> PathBuf {
@@ -32,6 +32,21 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Refuses to begin something that writes up to so many bytes below the target folder, where there is no room for them.
+pub(crate) fn ensure_room(bytes: u64) -> Result<()> {
+    let folder = target();
+    let disk = rustix::fs::statvfs(&folder)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    ensure!(
+        free >= bytes,
+        "only {} MiB are free on the file system of {}, where up to {} MiB are needed",
+        free >> 20,
+        folder.display(),
+        bytes >> 20
+    );
+    Ok(())
+}
+
 /// A large file in a folder of xtask's own, which goes when nobody needs it any more: a disk is soon full of them.
 pub(crate) struct ScratchFile(PathBuf);
 
@@ -59,4 +74,16 @@ impl Drop for ScratchFile {
 pub(crate) fn short(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).to_path_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_disk_has_room_for_everything() {
+        ensure_room(0).unwrap();
+        let refused = ensure_room(u64::MAX).unwrap_err().to_string();
+        assert!(refused.contains(&target().display().to_string()), "{refused}");
+    }
 }

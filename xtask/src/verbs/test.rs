@@ -30,6 +30,8 @@ use crate::{exit, say, setup, workspace};
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// The same for the one boot that all tests named `bench::` look at.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
+/// Bytes that the tests write at the most, beside what cargo builds: what is fetched for them, and two images of a card at a time.
+const ROOM: u64 = 512 << 20;
 /// The list of program tests.
 const PROGRAMS: &str = "programs/tests.txt";
 
@@ -140,6 +142,9 @@ impl Test {
         if let Some(path) = &self.libtest.logfile {
             // libtest-mimic would only find out after everything was built, and panic.
             File::create(path)?;
+        }
+        if !self.libtest.list {
+            workspace::ensure_room(ROOM)?;
         }
         let trials = self.trials()?;
         let conclusion = libtest_mimic::run(&self.libtest, trials);
