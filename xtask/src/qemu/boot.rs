@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -72,37 +72,10 @@ pub(crate) fn run(
     let out = copy_in_background(from_out, out, annotator.clone(), done.clone());
     let err = copy_in_background(from_err, err, annotator.clone(), done);
 
-    let mut deadline = timeout.and_then(|timeout| started.checked_add(timeout));
-    let mut said_all = false;
-    let mut streams = 2;
-    while streams > 0 {
-        let left = deadline.map_or(LOOK, |deadline| {
-            deadline.saturating_duration_since(Instant::now())
-        });
-        match ended.recv_timeout(left.min(LOOK)) {
-            Ok(()) => streams -= 1,
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        let patience = match annotator.verdict() {
-            Some(_) => Some(AFTER_VERDICT),
-            None => annotator.panicked().then_some(AFTER_PANIC),
-        };
-        if let Some(patience) = patience
-            && !said_all
-        {
-            said_all = true;
-            let soon = Instant::now() + patience;
-            deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            break;
-        }
-    }
-    let status = if streams == 0 {
-        qemu.wait_until(Instant::now() + AFTER_STREAMS)?
-    } else {
-        None
+    let deadline = timeout.and_then(|timeout| started.checked_add(timeout));
+    let status = match wait_for_streams(&ended, annotator, deadline) {
+        true => qemu.wait_until(Instant::now() + AFTER_STREAMS)?,
+        false => None,
     };
     qemu.end();
     // QEMU has ended, so that its streams have: the copies end soon.
@@ -126,6 +99,38 @@ pub(crate) fn run(
         }
         Ok(status) => End::Status(status),
     })
+}
+
+/// Waits until both streams have ended, each of which says so: at most until `deadline`, and not for long after the kernel's last words.
+/// Whether they have ended.
+fn wait_for_streams(ended: &Receiver<()>, annotator: &Annotator, mut deadline: Option<Instant>) -> bool {
+    let mut said_all = false;
+    let mut streams = 2;
+    while streams > 0 {
+        let left = deadline.map_or(LOOK, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        match ended.recv_timeout(left.min(LOOK)) {
+            Ok(()) => streams -= 1,
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let patience = match annotator.verdict() {
+            Some(_) => Some(AFTER_VERDICT),
+            None => annotator.panicked().then_some(AFTER_PANIC),
+        };
+        if let Some(patience) = patience
+            && !said_all
+        {
+            said_all = true;
+            let soon = Instant::now() + patience;
+            deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            break;
+        }
+    }
+    streams == 0
 }
 
 /// What came out of a machine that has ended.
