@@ -5,8 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::elf::flat;
 use crate::setup::core::Core;
-use crate::{command, image, workspace};
+use crate::{command, workspace};
 
 /// The target of everything that runs on the board.
 pub(crate) const TARGET: &str = "aarch64-unknown-none-softfloat";
@@ -58,7 +59,7 @@ pub(crate) fn kernel(core: &Core, flavor: Flavor) -> Result<Kernel> {
     let built = output_folder().join("inarch");
     fs_err::copy(&built, &kernel.elf)?;
     let elf = fs_err::read(&kernel.elf)?;
-    fs_err::write(&kernel.image, image::flatten(&elf)?)?;
+    fs_err::write(&kernel.image, flat::flatten(&elf)?)?;
     Ok(kernel)
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::symbols::{Symbols, address_in};
+use crate::elf::symbols::{Symbols, address_in};
 
 /// How a kernel panic's first line begins.
 pub(crate) const PANIC: &str = "kernel panic";

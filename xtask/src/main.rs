@@ -13,6 +13,19 @@
 //! | `size`, `symbolize` | what fills the image; names for the addresses of a saved panic |
 //! | `doctor` | what is there and what is missing; changes nothing |
 //!
+//! A verb is a file in `verbs`, or the folder of its name where it is more: `bench`, `oracle`, `conformance`. What they stand on:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `harness` | the tests of every kind, as trials of one run |
+//! | `qemu`, `linux`, `console` | machines: QEMU's command line, a boot from power-on to its end; Debian's kernel; names for a panic's addresses |
+//! | `line`, `push` | a serial line to a board, and the transfer of a kernel over it |
+//! | `card`, `flash` | the files and the image of a card; a disk that it may be written onto |
+//! | `compile`, `elf`, `archive` | what is booted: built, checked, packed |
+//! | `setup` | what has to be there first, fetched or installed: QEMU, `core`, compilers, firmware |
+//! | `cli`, `options`, `exit` | what people give, and what they get |
+//! | `say`, `progress`, `command`, `process`, `workspace` | tools of all: messages, other programs, folders |
+//!
 //! Standard output belongs to the program that runs (or to the test report); all that xtask itself says goes to
 //! standard error.
 
@@ -24,11 +37,10 @@ mod command;
 mod compile;
 mod conformance;
 mod console;
-mod elfcheck;
+mod elf;
 mod exit;
 mod flash;
 mod harness;
-mod image;
 mod line;
 mod linux;
 mod options;
@@ -39,7 +51,6 @@ mod push;
 mod qemu;
 mod say;
 mod setup;
-mod symbols;
 mod verbs;
 mod workspace;
 

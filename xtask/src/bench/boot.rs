@@ -12,12 +12,13 @@ use super::table::grouped;
 use crate::archive::{self, Contents};
 use crate::compile::{self, Flavor, Kernel};
 use crate::console::Annotator;
+use crate::elf::flat;
 use crate::exit::WithStatus;
 use crate::options::BuildOptions;
 use crate::qemu::boot::{self, End, Record};
 use crate::qemu::machine::{Debugger, Icount, Load, Machine, Serial};
 use crate::setup::core::Core;
-use crate::{image, say, setup, workspace};
+use crate::{say, setup, workspace};
 
 /// From power-on to the first instruction of the program, in instructions.
 const MOST_INSTRUCTIONS: u64 = 5_000_000;
@@ -47,7 +48,7 @@ pub(super) fn run(options: &BuildOptions) -> Result<ExitCode> {
 
     let mut good = true;
     good &= figure("image", flat.len() as u64, "bytes", Some(LARGEST_IMAGE));
-    if let Some(size) = image::size_in_memory(&flat) {
+    if let Some(size) = flat::size_in_memory(&flat) {
         figure("image in memory", size, "bytes", None);
     }
     figure("program", size, "bytes", None);

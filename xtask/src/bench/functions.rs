@@ -6,7 +6,7 @@ use owo_colors::OwoColorize;
 
 use super::profile::Counts;
 use super::table::grouped;
-use crate::symbols::{Place, Symbols};
+use crate::elf::symbols::{Place, Symbols};
 
 /// Addresses from here on are the kernel's.
 const KERNEL: u64 = 1 << 63;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use object::{Object, ObjectSection, SectionKind};
 
-use crate::symbols::Symbols;
+use crate::elf::symbols::Symbols;
 
 /// The bits that all of `CPY*`, `CPYF*`, `SET*` and `SETG*` share (Arm ARM C4.1.94, "Memory Copy and Memory Set"), and what they are.
 const MASK: u32 = 0xfb20_0c00;

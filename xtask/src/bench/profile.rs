@@ -15,9 +15,9 @@ use object::{Object, ObjectSymbol};
 use super::functions::Profile;
 use super::gdbstub::Stub;
 use super::sides::{PROGRAM, Side, Sides};
+use crate::elf::symbols::Symbols;
 use crate::process::Process;
 use crate::qemu::machine::{Debugger, Load, Serial};
-use crate::symbols::Symbols;
 use crate::{say, workspace};
 
 /// The repeat that is looked at: the last one, when everything that only a first call sets up is there.

@@ -162,7 +162,7 @@ mod tests {
     fn a_missed_goal_has_its_profile() {
         let text = "bench move-2-pages ticks 1350 1350 1350\nbench fault ticks 400\nbench end\n";
         let mut comparison = Comparison::new("max", side(text, &[]), None);
-        let symbols = crate::symbols::Symbols::load(&std::env::current_exe().unwrap()).unwrap();
+        let symbols = crate::elf::symbols::Symbols::load(&std::env::current_exe().unwrap()).unwrap();
         let profile = |row: &str| {
             assert_eq!(row, "move-2-pages");
             Ok(Profile::new(&[(0x1000, 1350)].into(), &symbols))

@@ -63,7 +63,7 @@ pub(crate) fn size_in_memory(image: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::elfcheck::sample::{Segment, elf};
+    use crate::elf::check::sample::{Segment, elf};
 
     fn header() -> Vec<u8> {
         let mut bytes = vec![0; 64];

@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_file_without_symbols_answers_nothing() {
-        let file = crate::elfcheck::sample::elf(&[crate::elfcheck::sample::Segment::load(0x1000)]);
+        let file = crate::elf::check::sample::elf(&[crate::elf::check::sample::Segment::load(0x1000)]);
         assert_eq!(Symbols::parse(&file).unwrap().of(0x1000), None);
         assert!(Symbols::parse(b"junk").is_err());
     }

@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 
 use super::program::Case;
 use super::report;
-use crate::{elfcheck, exit, workspace};
+use crate::{elf, exit, workspace};
 
 /// Offsets in the ELF header and in a program header (elf(5), 64 bits).
 const MACHINE: usize = 18;
@@ -104,7 +104,7 @@ pub(crate) fn tests(folder: &Path, print_times: bool) -> Result<(Vec<Trial>, Vec
         cases.push(case);
         let name = format!("program::refused::by-xtask::{name}");
         trials.push(report::trial(name, print_times, move || {
-            match elfcheck::check(&contents) {
+            match elf::check(&contents) {
                 Err(reason) if !reason.contains('\n') => Ok(()),
                 Err(reason) => bail!("more than one line: {reason}"),
                 Ok(()) => bail!("accepted"),
@@ -117,7 +117,7 @@ pub(crate) fn tests(folder: &Path, print_times: bool) -> Result<(Vec<Trial>, Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::elfcheck::sample::{Segment, elf};
+    use crate::elf::check::sample::{Segment, elf};
 
     #[test]
     fn every_sample_is_refused_and_the_original_is_not() {
@@ -126,11 +126,11 @@ mod tests {
             ..Segment::load(0)
         };
         let program = elf(&[Segment::load(0x40_0000), Segment::load(0x40_1000), spare]);
-        elfcheck::check(&program).unwrap();
+        elf::check(&program).unwrap();
         let samples = samples(&program).unwrap();
         assert_eq!(samples.len(), 8);
         for (name, file) in samples {
-            assert!(elfcheck::check(&file).is_err(), "{name}");
+            assert!(elf::check(&file).is_err(), "{name}");
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::archive::{self, Contents};
 use crate::compile;
-use crate::elfcheck;
+use crate::elf;
 use crate::exit::{self, WithStatus};
 use crate::setup::core::Core;
 
@@ -138,7 +138,7 @@ fn check(program: &Path, in_full: bool) -> Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
-    match elfcheck::check(&file) {
+    match elf::check(&file) {
         Err(reason) if in_full => refused(format!("{shown} can't run on Inarch: {reason}")),
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 
 use crate::compile::{self, Flavor};
-use crate::image;
+use crate::elf::flat;
 use crate::options::BuildOptions;
 use crate::setup::core::Core;
 
@@ -42,7 +42,7 @@ impl Size {
             println!("{:>10}  {}", section.size(), section.name().unwrap_or("?"));
         }
         println!("{:>10}  flat image", flat.len());
-        if let Some(size) = image::size_in_memory(&flat) {
+        if let Some(size) = flat::size_in_memory(&flat) {
             println!("{size:>10}  in memory");
         }
         let mut symbols: Vec<_> = file

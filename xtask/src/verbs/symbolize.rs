@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::symbols::{Symbols, address_in};
+use crate::elf::symbols::{Symbols, address_in};
 use crate::workspace;
 
 /// Name the addresses in a saved panic
