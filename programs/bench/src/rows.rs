@@ -187,18 +187,21 @@ pub(crate) fn each(full: bool, mut visit: impl FnMut(&str, Work)) {
         text.write_fmt(name).ok();
         visit(&text, work);
     };
+    each_of_neighbours(full, &mut named);
+    each_move(full, &mut named);
+}
+
+/// Rows with many mappings next to each other.
+fn each_of_neighbours(full: bool, named: &mut impl FnMut(core::fmt::Arguments<'_>, Work)) {
     for (by, distance) in [("2M", 2 * MIB), ("4K", PAGE)] {
         for count in [1, 10, 100, 1000, 10_000, 100_000] {
             if full || count < 100_000 {
-                let fate = Fate::Moved;
-                named(
-                    format_args!("mappings-{count}-by-{by}"),
-                    Work::Neighbours {
-                        fate,
-                        count,
-                        distance,
-                    },
-                );
+                let work = Work::Neighbours {
+                    fate: Fate::Moved,
+                    count,
+                    distance,
+                };
+                named(format_args!("mappings-{count}-by-{by}"), work);
             }
         }
     }
@@ -212,31 +215,25 @@ pub(crate) fn each(full: bool, mut visit: impl FnMut(&str, Work)) {
             named(format_args!("{name}-{count}"), work);
         }
     }
-    // 4 KiB to 2 GiB with every page there.
-    for length in [4 * KIB, 64 * KIB, MIB, 16 * MIB, 256 * MIB, GIB, 2 * GIB] {
-        for (by, distance) in LEVELS {
-            if !full && length > GIB {
-                continue;
-            }
-            let work = Work::Move {
-                length,
-                step: PAGE,
-                distance,
-                back: false,
-            };
-            named(format_args!("full-{}-by-{by}", Size(length)), work);
-        }
-    }
-    // 2 MiB to 64 GiB with a page in each 2 MiB.
-    for length in [2 * MIB, 16 * MIB, 256 * MIB, GIB, 8 * GIB, 64 * GIB] {
+}
+
+/// Rows with one mapping that moves: 4 KiB to 2 GiB with every page there, and 2 MiB to 64 GiB with a page in each 2 MiB.
+fn each_move(full: bool, named: &mut impl FnMut(core::fmt::Arguments<'_>, Work)) {
+    let most = if full { usize::MAX } else { GIB };
+    let lengths = [4 * KIB, 64 * KIB, MIB, 16 * MIB, 256 * MIB, GIB, 2 * GIB];
+    let lengths = lengths.into_iter().filter(|&length| length <= most);
+    let full = lengths.map(|length| ("full", length, PAGE));
+    let lengths = [2 * MIB, 16 * MIB, 256 * MIB, GIB, 8 * GIB, 64 * GIB];
+    let sparse = lengths.map(|length| ("sparse", length, 2 * MIB));
+    for (name, length, step) in full.chain(sparse) {
         for (by, distance) in LEVELS {
             let work = Work::Move {
                 length,
-                step: 2 * MIB,
+                step,
                 distance,
                 back: false,
             };
-            named(format_args!("sparse-{}-by-{by}", Size(length)), work);
+            named(format_args!("{name}-{}-by-{by}", Size(length)), work);
         }
     }
 }
