@@ -68,7 +68,10 @@ impl<M: Machine> AddressSpace<M> {
                 .move_run(together.run, together.opposite(together.run.start()));
         }
         if let Some(last) = &together.last {
-            self.move_part(together, last);
+            // What is left of it behind the source may lie before the target: then the first part can have given it an identity.
+            let now = self.tree.find(last.start());
+            let last = now.map_or(*last, |now| now.with_range(last.range));
+            self.move_part(together, &last);
         }
     }
 

@@ -96,6 +96,14 @@ pub(super) fn begin(random: &mut Random) -> Call {
     }
 }
 
+/// Makes no advice of one for which Linux cuts a huge page in pieces, and forgets those that hold zeros.
+pub(super) fn keep_whole(call: &mut Call) {
+    let advice = matches!(call.kind, Kind::Madvise | Kind::ProcessMadvise);
+    if advice && matches!(call.words[2] as u32, MADV_COLD | MADV_PAGEOUT | MADV_FREE) {
+        call.words[2] = MADV_NORMAL.into();
+    }
+}
+
 /// A move by a multiple of `step` pages.
 fn random_move(random: &mut Random, step: u64) -> Call {
     let (old, length) = part(random);

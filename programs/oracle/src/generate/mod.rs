@@ -117,7 +117,9 @@ impl Script {
             return maker(random);
         }
         if self.plan.hostile && !random.once_in(4) {
-            return wild::call(random);
+            let mut call = wild::call(random);
+            (self.class.tame)(&mut call);
+            return call;
         }
         match random.below(100) < self.class.share {
             true => one_of(self.class.own, random),

@@ -179,7 +179,7 @@ impl<M: Machine> AddressSpace<M> {
             Advice::PageOut => {
                 self.reclaim_in(vma, part);
             }
-            Advice::Remove => self.remove_pages(vma, part),
+            Advice::Remove => return self.remove_pages(vma, part),
             Advice::Guard => return self.install_guards(vma, part),
             Advice::Unguard => self.remove_guards(part),
             Advice::Collapse => return self.collapse(vma, part),

@@ -5,20 +5,31 @@ use crate::machine::Machine;
 use crate::object::Object;
 use crate::space::object_page;
 use crate::vma::{Backing, ObjectId, Vma};
-use crate::{PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
+use crate::{Errno, PAGE_SHIFT, PAGE_SIZE, PageRange, VirtAddr};
 use core::ops::Range;
 
 impl<M: Machine> AddressSpace<M> {
     /// Takes the pages that `part` of `vma` shows out of its object, and so out of every mapping of it; private copies and
     /// guards stay, and so does the object's length (`fallocate(2)` with `FALLOC_FL_PUNCH_HOLE`).
-    pub(super) fn remove_pages(&mut self, vma: &Vma, part: PageRange) {
+    ///
+    /// # Errors
+    /// [`Errno::EINVAL`] if the hole begins where an offset, a number with a sign, is negative; [`Errno::EFBIG`] if it ends there.
+    pub(super) fn remove_pages(&mut self, vma: &Vma, part: PageRange) -> Result<(), Errno> {
+        let first = object_page(vma, part.start());
+        let offset = (first << PAGE_SHIFT) as i64;
+        if offset < 0 {
+            return Err(Errno::EINVAL);
+        }
+        if offset.checked_add_unsigned(part.len()).is_none() {
+            return Err(Errno::EFBIG);
+        }
         let object = vma.backing.object().and_then(|id| self.objects.get(id)).cloned();
         if let Some(object) = object {
-            let first = object_page(vma, part.start());
-            let pages = first..first.saturating_add(part.pages());
+            let pages = first..first + part.pages();
             self.forget_pages_of(&object, pages.clone());
             object.punch(pages);
         }
+        Ok(())
     }
 
     /// Takes the object's own pages out of the mappings of it.

@@ -107,6 +107,23 @@ fn what_is_left_of_a_source_beside_its_copy_takes_the_identity_of_the_copys_othe
 }
 
 #[test]
+fn the_last_of_several_takes_an_identity_from_the_first_that_joins_its_rest() {
+    let mut world = world();
+    world.map(A + 14 * P, 2, RW);
+    world.write(A + 14 * P, 1);
+    assert_eq!(world.mremap(A + 14 * P, 2 * P, 2 * P, TO, A), Ok(A));
+    world.map(A + 4 * P, 10, RW);
+    assert_eq!(world.mremap(A, 6 * P, 6 * P, TO, A + 14 * P), Ok(A + 14 * P));
+    assert_eq!(world.maps(), "A+6..A+10 rw-p, A+12..A+14 rw-p");
+    world.map(A + 20 * P, 2, RW);
+    assert_eq!(
+        world.maps(),
+        "A+6..A+10 rw-p, A+12..A+14 rw-p, A+14..A+16 rw-p",
+        "its home is where it came from"
+    );
+}
+
+#[test]
 fn a_read_gives_no_identity() {
     let mut world = world();
     world.map(A, 1, RW);

@@ -130,3 +130,22 @@ fn a_shared_one_that_cannot_be_written() {
     assert_eq!(world.space.mprotect(A, P, RW), Err(Errno::EACCES));
     assert_eq!(world.space.madvise(A, P, REMOVE), Err(Errno::EACCES));
 }
+
+#[test]
+fn a_hole_is_made_where_an_offset_has_no_sign() {
+    let last = i64::MAX as u64 + 1 - P;
+    for (offset, pages, answer) in [
+        (last - P, 1, Ok(())),
+        (last - P, 2, Err(Errno::EFBIG)),
+        (last, 1, Err(Errno::EFBIG)),
+        (last + P, 1, Err(Errno::EINVAL)),
+        (u64::MAX << 13, 1, Err(Errno::EINVAL)),
+    ] {
+        let mut world = World::new();
+        let object = world.zeros();
+        world
+            .map_object(A, pages * P, RW, SHARED | FIXED, &object, offset)
+            .unwrap();
+        assert_eq!(world.space.madvise(A, pages * P, REMOVE), answer, "{offset:#x}");
+    }
+}
