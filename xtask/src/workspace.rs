@@ -51,9 +51,14 @@ pub(crate) fn ensure_room(bytes: u64) -> Result<()> {
 pub(crate) struct ScratchFile(PathBuf);
 
 impl ScratchFile {
+    /// A file that is yet to be written.
+    pub(crate) fn new(folder: &str, name: &str) -> Result<Self> {
+        Ok(ScratchFile(scratch(folder)?.join(name)))
+    }
+
     /// Writes the file.
     pub(crate) fn write(folder: &str, name: &str, contents: &[u8]) -> Result<Self> {
-        let file = ScratchFile(scratch(folder)?.join(name));
+        let file = ScratchFile::new(folder, name)?;
         fs_err::write(&file.0, contents)?;
         Ok(file)
     }

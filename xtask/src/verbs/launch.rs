@@ -13,9 +13,12 @@ use crate::archive;
 use crate::compile::{self, Flavor, Kernel};
 use crate::options::{BuildOptions, KernelOptions, MachineOptions, Terminals};
 use crate::qemu::machine::{Debugger, Load, Machine, Serial};
+use crate::setup;
 use crate::setup::core::Core;
-use crate::{setup, workspace};
+use crate::workspace::{self, ScratchFile};
 
+/// Where the archives of machines that run are, below xtask's own folder.
+const FOLDER: &str = "run";
 /// The age at which an archive is nobody's any more.
 const STALE: Duration = Duration::from_secs(3600);
 
@@ -32,14 +35,14 @@ pub(crate) struct LaunchOptions {
     build: BuildOptions,
 }
 
-/// What a machine is started with. Dropping this removes the archive.
+/// What a machine is started with.
 pub(super) struct Launch {
     /// What can be chosen about the machine.
     pub(super) machine: Machine,
     /// The kernel.
     pub(super) kernel: Kernel,
     qemu: PathBuf,
-    archive: PathBuf,
+    archive: ScratchFile,
     words: Vec<String>,
 }
 
@@ -52,17 +55,16 @@ impl LaunchOptions {
         let qemu = setup::qemu::ensure()?;
         let kernel = compile::kernel(&core, Flavor::Plain)?;
         let contents = self.program.contents(&core, &of_terminal())?;
-        let folder = workspace::scratch("run")?;
-        remove_old(&folder);
-        let launch = Launch {
+        remove_old(&workspace::scratch(FOLDER)?);
+        let archive = ScratchFile::new(FOLDER, &format!("{}.cpio", std::process::id()))?;
+        archive::write(&contents, archive.path())?;
+        Ok(Launch {
             machine,
             kernel,
             qemu,
-            archive: folder.join(format!("{}.cpio", std::process::id())),
+            archive,
             words: self.kernel.words(terminals),
-        };
-        archive::write(&contents, &launch.archive)?;
-        Ok(launch)
+        })
     }
 }
 
@@ -71,17 +73,10 @@ impl Launch {
     pub(super) fn command(&self, serial: Serial, debugger: Debugger) -> Result<Command> {
         let load = Load {
             kernel: &self.kernel,
-            archive: Some(&self.archive),
+            archive: Some(self.archive.path()),
             words: &self.words,
         };
         self.machine.command(&self.qemu, &load, serial, debugger)
-    }
-}
-
-impl Drop for Launch {
-    fn drop(&mut self) {
-        // So that archives don't pile up.
-        let _ = fs_err::remove_file(&self.archive);
     }
 }
 

@@ -35,8 +35,9 @@ struct Together {
     first: Option<Vma>,
     /// What moves as it is.
     run: PageRange,
-    /// The part of the last mapping, if that is edited by itself.
-    last: Option<Vma>,
+    /// The part of the last mapping, if that is edited by itself. What that mapping is shows then: what is left of it behind the source may
+    /// lie before the target, where the first part joins it, and gives it an identity.
+    last: Option<PageRange>,
 }
 
 impl<M: Machine> AddressSpace<M> {
@@ -67,11 +68,10 @@ impl<M: Machine> AddressSpace<M> {
             self.tree
                 .move_run(together.run, together.opposite(together.run.start()));
         }
-        if let Some(last) = &together.last {
-            // What is left of it behind the source may lie before the target: then the first part can have given it an identity.
-            let now = self.tree.find(last.start());
-            let last = now.map_or(*last, |now| now.with_range(last.range));
-            self.move_part(together, &last);
+        let last = together.last;
+        let last = last.and_then(|part| Some(self.tree.find(part.start())?.with_range(part)));
+        if let Some(last) = &last {
+            self.move_part(together, last);
         }
     }
 
@@ -138,7 +138,7 @@ impl Together {
         }
         if end > start && (right.range != last.range || self.joins_behind(view, &right)) {
             end = right.start();
-            self.last = Some(right);
+            self.last = Some(right.range);
         }
         self.run = PageRange::between(start, end);
     }

@@ -240,16 +240,25 @@ impl Pair {
         }
     }
 
-    /// Unmaps the target and moves; memory runs out in the reserve step or not at all.
-    pub(super) fn relocate(&mut self, source: PageRange, target: PageRange) {
+    /// Begins a call that moves, and sets aside what it needs; from then on there is no more memory. Answers whether it can move.
+    fn may_relocate(&mut self, source: PageRange, target: PageRange) -> bool {
         if source.overlaps(target) {
-            return;
+            return false;
         }
         self.tables.begin_call();
-        if self.tables.reserve_relocation(source, target.start()).is_err() {
-            return self.tables.begin_call();
+        let reserved = self.tables.reserve_relocation(source, target.start()).is_ok();
+        match reserved {
+            true => self.machine.fail_after(0),
+            false => self.tables.begin_call(),
         }
-        self.machine.fail_after(0);
+        reserved
+    }
+
+    /// Unmaps the target and moves; memory runs out in the reserve step or not at all.
+    pub(super) fn relocate(&mut self, source: PageRange, target: PageRange) {
+        if !self.may_relocate(source, target) {
+            return;
+        }
         let machine = self.machine.clone();
         self.tables
             .unmap(target, |_, level, leaf| give_back(&machine, level, leaf));
@@ -261,14 +270,9 @@ impl Pair {
 
     /// The same in one edit; the target may be longer than the source.
     pub(super) fn relocate_onto(&mut self, source: PageRange, target: PageRange) {
-        if source.overlaps(target) {
+        if !self.may_relocate(source, target) {
             return;
         }
-        self.tables.begin_call();
-        if self.tables.reserve_relocation(source, target.start()).is_err() {
-            return self.tables.begin_call();
-        }
-        self.machine.fail_after(0);
         let machine = self.machine.clone();
         self.tables.relocate_onto(source, target, |address, level, leaf| {
             assert!(target.contains(address));
